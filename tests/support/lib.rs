@@ -1,0 +1,1 @@
+//! The kit the system tests speak in.
