@@ -1,0 +1,219 @@
+//! DE 4 and 49 to 51: money in integer minor units.
+
+use core::fmt;
+
+use rust_decimal::Decimal;
+
+use crate::element::number;
+use crate::error::InvalidElement;
+
+/// A sum of money as the wire carries it: minor units without a point, at most twelve digits
+/// (ISO 8583:1987 DE 4), in one currency.
+///
+/// ```
+/// use iso8583::element::{Amount, Currency};
+///
+/// let price = Amount::new(1234, Currency::USD)?;
+/// assert_eq!(price.to_string(), "12.34 USD");
+/// assert_eq!(&price.to_digits(), b"000000001234");
+/// # Ok::<(), iso8583::InvalidElement>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Amount {
+    minor: u64,
+    currency: Currency,
+}
+
+impl Amount {
+    /// The most that twelve digits hold.
+    pub const MAX_MINOR: u64 = 999_999_999_999;
+
+    /// An amount of minor units.
+    ///
+    /// # Errors
+    /// Above [`Amount::MAX_MINOR`].
+    pub const fn new(minor: u64, currency: Currency) -> Result<Self, InvalidElement> {
+        if minor > Self::MAX_MINOR {
+            return Err(InvalidElement::new("amount", "12 digits"));
+        }
+        Ok(Self { minor, currency })
+    }
+
+    /// Reads the twelve digits of DE 4.
+    ///
+    /// # Errors
+    /// Where they are not twelve digits.
+    pub fn parse(digits: &[u8], currency: Currency) -> Result<Self, InvalidElement> {
+        match number(digits) {
+            Some(minor) if digits.len() == 12 => Self::new(minor, currency),
+            Some(_) | None => Err(InvalidElement::new("amount", "12 digits")),
+        }
+    }
+
+    /// The minor units: won, cents, fils.
+    #[must_use]
+    pub const fn minor(self) -> u64 {
+        self.minor
+    }
+
+    /// The currency they are counted in.
+    #[must_use]
+    pub const fn currency(self) -> Currency {
+        self.currency
+    }
+
+    /// The twelve digits of DE 4.
+    #[must_use]
+    pub fn to_digits(self) -> [u8; 12] {
+        twelve_digits(self.minor)
+    }
+
+    /// For rates, fees and display: the amount in major units, exact.
+    #[must_use]
+    pub fn to_decimal(self) -> Decimal {
+        Decimal::from_i128_with_scale(i128::from(self.minor), self.currency.exponent())
+    }
+}
+
+/// The last twelve decimal digits of a number.
+pub(crate) fn twelve_digits(mut number: u64) -> [u8; 12] {
+    let mut digits = [b'0'; 12];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+    }
+    digits
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.to_decimal().to_string();
+        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+        for (place, digit) in whole.chars().enumerate() {
+            if place > 0 && (whole.len() - place) % 3 == 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        if !fraction.is_empty() {
+            write!(f, ".{fraction}")?;
+        }
+        write!(f, " {}", self.currency)
+    }
+}
+
+/// A currency by its numeric code (ISO 4217, ISO 8583:1987 DE 49). Codes without an entry here
+/// are carried unchanged and taken to have two decimals, as most have.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// South Korean won, no minor unit.
+    pub const KRW: Self = Self(*b"410");
+    /// United States dollar.
+    pub const USD: Self = Self(*b"840");
+
+    /// Code, name and decimals of the currencies we know by name.
+    const KNOWN: [(&'static [u8; 3], &'static str, u32); 20] = [
+        (b"410", "KRW", 0),
+        (b"840", "USD", 2),
+        (b"978", "EUR", 2),
+        (b"392", "JPY", 0),
+        (b"156", "CNY", 2),
+        (b"826", "GBP", 2),
+        (b"704", "VND", 0),
+        (b"152", "CLP", 0),
+        (b"352", "ISK", 0),
+        (b"950", "XAF", 0),
+        (b"952", "XOF", 0),
+        (b"414", "KWD", 3),
+        (b"048", "BHD", 3),
+        (b"400", "JOD", 3),
+        (b"512", "OMR", 3),
+        (b"788", "TND", 3),
+        (b"368", "IQD", 3),
+        (b"434", "LYD", 3),
+        (b"927", "UYW", 4),
+        (b"990", "CLF", 4),
+    ];
+
+    /// The digits as they stand in DE 49.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 3] {
+        &self.0
+    }
+
+    /// How many decimals a major unit has.
+    #[must_use]
+    pub fn exponent(self) -> u32 {
+        self.known().map_or(2, |(_, _, exponent)| *exponent)
+    }
+
+    fn known(self) -> Option<&'static (&'static [u8; 3], &'static str, u32)> {
+        Self::KNOWN.iter().find(|(code, ..)| **code == self.0)
+    }
+}
+
+impl TryFrom<&[u8]> for Currency {
+    type Error = InvalidElement;
+
+    fn try_from(code: &[u8]) -> Result<Self, InvalidElement> {
+        match <[u8; 3]>::try_from(code) {
+            Ok(code) if code.iter().all(u8::is_ascii_digit) => Ok(Self(code)),
+            Ok(_) | Err(_) => Err(InvalidElement::new("currency", "3 digits")),
+        }
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.known() {
+            Some((_, name, _)) => f.write_str(name),
+            None => self
+                .0
+                .iter()
+                .try_for_each(|digit| write!(f, "{}", char::from(*digit))),
+        }
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Currency({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minor_units_are_shown_in_major_units_of_their_currency() {
+        let kwd = Currency::try_from(&b"414"[..]).unwrap();
+        let unknown = Currency::try_from(&b"997"[..]).unwrap();
+        for (minor, currency, shown) in [
+            (15_000, Currency::KRW, "15,000 KRW"),
+            (0, Currency::KRW, "0 KRW"),
+            (123_456_789, Currency::USD, "1,234,567.89 USD"),
+            (1234, kwd, "1.234 KWD"),
+            (5, unknown, "0.05 997"),
+        ] {
+            assert_eq!(Amount::new(minor, currency).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn err_not_twelve_digits() {
+        for digits in [&b""[..], b"15000", b"00000001500X", b"0000000015000"] {
+            assert!(Amount::parse(digits, Currency::KRW).is_err());
+        }
+        assert!(Amount::new(1_000_000_000_000, Currency::KRW).is_err());
+    }
+
+    #[test]
+    fn digits_and_amount_are_the_same_thing() {
+        let amount = Amount::parse(b"000000015000", Currency::KRW).unwrap();
+        assert_eq!(amount.minor(), 15_000);
+        assert_eq!(&amount.to_digits(), b"000000015000");
+    }
+}

@@ -1,0 +1,134 @@
+//! DE 48 of the house: tag n2, length n3, value.
+
+use nom::Parser;
+use nom::bytes::complete::take;
+use nom::combinator::{all_consuming, map_opt};
+use nom::multi::{length_data, many0};
+use thiserror::Error;
+
+use crate::element::number;
+
+/// The house's layout of DE 48: `tag n2 | length n3 | value`, each tag at most once; tags nobody
+/// knows are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateData<'a>(Vec<(u8, &'a [u8])>);
+
+impl<'a> PrivateData<'a> {
+    /// Mall id.
+    pub const MALL_ID: u8 = 1;
+    /// Order id, unique per mall.
+    pub const ORDER_ID: u8 = 2;
+    /// The mall's own name for its customer.
+    pub const CUSTOMER_REFERENCE: u8 = 3;
+    /// Original approval date YYYYMMDD and approval number: the Korean cancel key.
+    pub const ORIGINAL_APPROVAL: u8 = 14;
+
+    /// Tags an answer repeats.
+    const ECHOED: [u8; 4] = [
+        Self::MALL_ID,
+        Self::ORDER_ID,
+        Self::CUSTOMER_REFERENCE,
+        Self::ORIGINAL_APPROVAL,
+    ];
+
+    /// Reads the element.
+    ///
+    /// # Errors
+    /// [`PrivateDataError::OtherLayout`] where it is not made this way (another VAN's own layout,
+    /// say), [`PrivateDataError::RepeatedTag`] where it is but names a tag twice.
+    pub fn parse(value: &'a [u8]) -> Result<Self, PrivateDataError> {
+        let tag = map_opt(take(2_usize), |tag| u8::try_from(number(tag)?).ok());
+        let length = map_opt(take(3_usize), |len| usize::try_from(number(len)?).ok());
+        let (_, tags) = all_consuming(many0((tag, length_data(length))))
+            .parse(value)
+            .map_err(|_: nom::Err<nom::error::Error<&[u8]>>| PrivateDataError::OtherLayout)?;
+        let mut seen = 0_u128;
+        for (tag, _) in &tags {
+            let bit = 1_u128 << tag;
+            if seen & bit != 0 {
+                return Err(PrivateDataError::RepeatedTag(*tag));
+            }
+            seen |= bit;
+        }
+        Ok(Self(tags))
+    }
+
+    /// A tag's value.
+    #[must_use]
+    pub fn get(&self, tag: u8) -> Option<&'a [u8]> {
+        self.0
+            .iter()
+            .find(|(other, _)| *other == tag)
+            .map(|(_, value)| *value)
+    }
+
+    /// The element with the tags an answer repeats (01 to 03 and 14); None where there is none.
+    #[must_use]
+    pub fn echo(&self) -> Option<Vec<u8>> {
+        let echoed = self.0.iter().filter(|(tag, _)| Self::ECHOED.contains(tag));
+        let element = Self::encode(echoed.copied());
+        (!element.is_empty()).then_some(element)
+    }
+
+    /// Writes tags in the order given.
+    #[must_use]
+    pub fn encode<'b>(tags: impl IntoIterator<Item = (u8, &'b [u8])>) -> Vec<u8> {
+        let mut element = Vec::new();
+        for (tag, value) in tags {
+            element.extend_from_slice(format!("{tag:02}{:03}", value.len()).as_bytes());
+            element.extend_from_slice(value);
+        }
+        element
+    }
+}
+
+/// Why a DE 48 is not one of the house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PrivateDataError {
+    /// Not tag, length, value throughout.
+    #[error("not of the house's layout")]
+    OtherLayout,
+    /// A tag stands there twice.
+    #[error("tag {0:02} is repeated")]
+    RepeatedTag(u8),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOLDEN: &[u8] = b"01008MALL000102019ORD-20260315-00007703010CUST000042040011";
+
+    #[test]
+    fn the_golden_purchase_is_read_and_only_its_references_are_echoed() {
+        let data = PrivateData::parse(GOLDEN).unwrap();
+        assert_eq!(
+            data.get(PrivateData::ORDER_ID),
+            Some(&b"ORD-20260315-000077"[..])
+        );
+        let echo = data.echo().unwrap();
+        assert_eq!(
+            echo,
+            b"01008MALL000102019ORD-20260315-00007703010CUST000042"
+        );
+    }
+
+    #[test]
+    fn err_a_tag_twice_is_told_from_another_layout() {
+        assert_eq!(
+            PrivateData::parse(b"01001A01001B"),
+            Err(PrivateDataError::RepeatedTag(1))
+        );
+        for other in [&b"HELLO"[..], b"01009SHORT", b"0100"] {
+            assert_eq!(
+                PrivateData::parse(other),
+                Err(PrivateDataError::OtherLayout)
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_to_echo_is_no_element() {
+        assert_eq!(PrivateData::parse(b"05003123").unwrap().echo(), None);
+    }
+}

@@ -1,0 +1,155 @@
+//! What can be wrong with bytes and values, and where.
+
+use core::fmt;
+
+use thiserror::Error;
+
+/// Where in a message something is: the MTI, a bitmap, or a data element with its subfields,
+/// printed as `DE 55.9F02`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// The four digits at the start.
+    Mti,
+    /// The first or second map of fields.
+    Bitmap,
+    /// A data element.
+    Field(u8),
+    /// A subfield of a data element, by its tag or position.
+    Subfield(u8, String),
+    /// What follows the last field.
+    End,
+}
+
+impl Path {
+    /// The data element concerned, as DE 44 names it to the sender.
+    #[must_use]
+    pub const fn data_element(&self) -> Option<u8> {
+        match self {
+            Self::Field(de) | Self::Subfield(de, _) => Some(*de),
+            Self::Mti | Self::Bitmap | Self::End => None,
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mti => f.write_str("MTI"),
+            Self::Bitmap => f.write_str("bitmap"),
+            Self::Field(de) => write!(f, "DE {de}"),
+            Self::Subfield(de, sub) => write!(f, "DE {de}.{sub}"),
+            Self::End => f.write_str("end of message"),
+        }
+    }
+}
+
+/// Bytes that are no message of the dialect: `DE 4 at byte 40: expected 12 bytes, found 3`.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{path} at byte {offset}: {kind}")]
+pub struct DecodeError {
+    /// The part that is wrong.
+    pub path: Path,
+    /// Where it starts, counted from the first byte of the MTI.
+    pub offset: usize,
+    /// What is wrong.
+    pub kind: DecodeErrorKind,
+}
+
+/// What is wrong with the bytes. Never holds the content of a field.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// The message ends too early.
+    #[error("expected {expected} bytes, found {found}")]
+    Truncated {
+        /// Bytes the field needs.
+        expected: usize,
+        /// Bytes that are left.
+        found: usize,
+    },
+    /// A length prefix is not made of digits.
+    #[error("length prefix is not decimal")]
+    LengthNotDecimal,
+    /// A length prefix announces more than the field may hold.
+    #[error("length {found} is above the maximum of {max}")]
+    TooLong {
+        /// Length announced.
+        found: usize,
+        /// Length allowed.
+        max: usize,
+    },
+    /// A character does not belong to the field's class.
+    #[error("character {position} is not of class {class}")]
+    Class {
+        /// Counted from 1.
+        position: usize,
+        /// The class in the standard's notation (`n`, `ans`, `z` …).
+        class: &'static str,
+    },
+    /// The padding of an odd number of digits is not zero.
+    #[error("padding nibble is not zero")]
+    Padding,
+    /// A bitmap in hex holds another character.
+    #[error("not a hex digit")]
+    NotHex,
+    /// The bitmap announces a data element the dialect does not know.
+    #[error("the dialect has no such data element")]
+    UnknownField,
+    /// Bytes stand behind the last field.
+    #[error("{found} bytes left over")]
+    TrailingBytes {
+        /// How many.
+        found: usize,
+    },
+}
+
+/// A value that cannot be written in the dialect.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("DE {de}: {kind}")]
+pub struct EncodeError {
+    /// The data element.
+    pub de: u8,
+    /// What is wrong with its value.
+    pub kind: EncodeErrorKind,
+}
+
+/// What is wrong with a value to be written. Never holds the value.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EncodeErrorKind {
+    /// The value has another length than the field.
+    #[error("expected {expected} characters, found {found}")]
+    Length {
+        /// Length of the field, or its maximum.
+        expected: usize,
+        /// Length of the value.
+        found: usize,
+    },
+    /// A character does not belong to the field's class.
+    #[error("character {position} is not of class {class}")]
+    Class {
+        /// Counted from 1.
+        position: usize,
+        /// The class in the standard's notation.
+        class: &'static str,
+    },
+    /// The dialect does not know the field.
+    #[error("the dialect has no such data element")]
+    UnknownField,
+}
+
+/// A value outside what its element allows: `STAN is not 6 digits`. Never holds the value.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{element} is not {expected}")]
+pub struct InvalidElement {
+    element: &'static str,
+    expected: &'static str,
+}
+
+impl InvalidElement {
+    /// Names the element and what it should have been.
+    #[must_use]
+    pub const fn new(element: &'static str, expected: &'static str) -> Self {
+        Self { element, expected }
+    }
+}

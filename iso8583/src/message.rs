@@ -1,0 +1,267 @@
+//! A message as values: MTI, header and data elements, independent of any dialect.
+
+use zeroize::Zeroizing;
+
+use crate::bitmap::Bitmap;
+use crate::element::{Pan, Track2};
+use crate::error::InvalidElement;
+use crate::frame::Tpdu;
+use crate::mti::Mti;
+
+/// An ISO 8583 message.
+///
+/// Values are canonical, whatever dialect they came in or leave in: text and digits as ASCII,
+/// binary elements as raw bytes, the separator of track 2 as `=`. So a message decoded from one
+/// dialect is translated by encoding it in another.
+///
+/// Buffers are zeroed on drop; `Debug` masks (see [`Message::describe`]).
+///
+/// ```
+/// use iso8583::{Message, Mti};
+///
+/// let mut echo = Message::new(Mti::NETWORK_REQUEST);
+/// echo.set(11, b"000001").set(70, b"301");
+/// assert_eq!(echo.text(70), Some("301"));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    header: Option<Tpdu>,
+    mti: Mti,
+    present: Bitmap,
+    /// Where each present element's value lies in `values`, ascending by data element.
+    spans: Vec<Span>,
+    values: Zeroizing<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    fn range(self) -> core::ops::Range<usize> {
+        let at = |place: u32| usize::try_from(place).unwrap_or(usize::MAX);
+        at(self.start)..at(self.start).saturating_add(at(self.len))
+    }
+}
+
+/// Room for an ordinary authorization, so that its buffers never move (a moved buffer leaves an
+/// unzeroed copy behind).
+const VALUES_CAPACITY: usize = 512;
+const FIELDS_CAPACITY: usize = 32;
+
+impl Message {
+    /// A message without data elements.
+    #[must_use]
+    pub fn new(mti: Mti) -> Self {
+        Self {
+            header: None,
+            mti,
+            present: Bitmap::EMPTY,
+            spans: Vec::with_capacity(FIELDS_CAPACITY),
+            values: Zeroizing::new(Vec::with_capacity(VALUES_CAPACITY)),
+        }
+    }
+
+    /// The message type.
+    #[must_use]
+    pub const fn mti(&self) -> Mti {
+        self.mti
+    }
+
+    /// Changes the message type, as for a repeat.
+    pub const fn set_mti(&mut self, mti: Mti) {
+        self.mti = mti;
+    }
+
+    /// The TPDU the message came with or is to leave with.
+    #[must_use]
+    pub const fn header(&self) -> Option<Tpdu> {
+        self.header
+    }
+
+    /// Sets or removes the TPDU.
+    pub const fn set_header(&mut self, header: Option<Tpdu>) {
+        self.header = header;
+    }
+
+    /// The data elements the message carries.
+    #[must_use]
+    pub const fn present(&self) -> Bitmap {
+        self.present
+    }
+
+    /// Does the message carry the data element?
+    #[must_use]
+    pub const fn has(&self, de: u8) -> bool {
+        self.present.contains(de)
+    }
+
+    /// The canonical value of a data element, **in clear**: for programs, never for logs.
+    #[must_use]
+    pub fn field(&self, de: u8) -> Option<&[u8]> {
+        if !self.present.contains(de) {
+            return None;
+        }
+        let span = self.spans.get(self.present.rank(de))?;
+        self.values.get(span.range())
+    }
+
+    /// The same as text; None also where the value is not text. **In clear.**
+    #[must_use]
+    pub fn text(&self, de: u8) -> Option<&str> {
+        self.field(de)
+            .and_then(|value| core::str::from_utf8(value).ok())
+    }
+
+    /// Every data element with its value, ascending. **In clear.**
+    pub fn fields(&self) -> impl Iterator<Item = (u8, &[u8])> {
+        self.present
+            .iter()
+            .zip(&self.spans)
+            .filter_map(|(de, span)| Some((de, self.values.get(span.range())?)))
+    }
+
+    /// Sets a data element to a canonical value. The dialect checks it when the message is encoded.
+    ///
+    /// DE 0, 1 and numbers above 128 are no fields and are ignored.
+    pub fn set(&mut self, de: u8, value: &[u8]) -> &mut Self {
+        let start = self.values.len();
+        self.values.extend_from_slice(value);
+        self.place(de, start);
+        self
+    }
+
+    /// Lets the codec write a value in place; what it wrote is taken back where it fails.
+    pub(crate) fn append<E>(
+        &mut self,
+        de: u8,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let start = self.values.len();
+        match write(&mut self.values) {
+            Ok(()) => {
+                self.place(de, start);
+                Ok(())
+            }
+            Err(error) => {
+                self.values.truncate(start);
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the bytes from `start` on the value of a data element.
+    fn place(&mut self, de: u8, start: usize) {
+        let (Ok(at), Ok(len)) = (
+            u32::try_from(start),
+            u32::try_from(self.values.len() - start),
+        ) else {
+            return;
+        };
+        if !(2..=128).contains(&de) {
+            return;
+        }
+        let span = Span { start: at, len };
+        let rank = self.present.rank(de);
+        if self.present.contains(de) {
+            self.wipe(rank);
+            if let Some(old) = self.spans.get_mut(rank) {
+                *old = span;
+            }
+        } else {
+            self.spans.insert(rank, span);
+            self.present.insert(de);
+        }
+    }
+
+    /// Copies a data element of another message, or removes it where the other has none.
+    pub fn copy(&mut self, de: u8, from: &Self) -> &mut Self {
+        match from.field(de) {
+            Some(value) => self.set(de, value),
+            None => self.remove(de),
+        }
+    }
+
+    /// Removes a data element and wipes its value.
+    pub fn remove(&mut self, de: u8) -> &mut Self {
+        if self.present.contains(de) {
+            let rank = self.present.rank(de);
+            self.wipe(rank);
+            if rank < self.spans.len() {
+                self.spans.remove(rank);
+            }
+            self.present.remove(de);
+        }
+        self
+    }
+
+    /// The card number: DE 2, else that of track 2 (DE 35). None where the message has neither.
+    ///
+    /// # Errors
+    /// Where what is there is no card number.
+    pub fn pan(&self) -> Result<Option<Pan>, InvalidElement> {
+        match (self.field(2), self.field(35)) {
+            (Some(pan), _) => Pan::try_from(pan).map(Some),
+            (None, Some(track2)) => {
+                Track2::try_from(track2).map(|track2| Some(track2.pan().clone()))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn wipe(&mut self, rank: usize) {
+        if let Some(span) = self.spans.get(rank)
+            && let Some(old) = self.values.get_mut(span.range())
+        {
+            zeroize::Zeroize::zeroize(old);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_come_back_in_order_whatever_order_they_were_set_in() {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message
+            .set(49, b"410")
+            .set(3, b"000000")
+            .set(90, b"x")
+            .set(4, b"000000015000");
+        let order: Vec<u8> = message.fields().map(|(de, _)| de).collect();
+        assert_eq!(order, [3, 4, 49, 90]);
+        assert_eq!(message.text(4), Some("000000015000"));
+    }
+
+    #[test]
+    fn a_field_set_again_has_its_new_value_and_the_old_one_is_wiped() {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message.set(2, b"4111111111111111").set(3, b"000000");
+        message.set(2, b"9999990100000005").remove(3);
+        assert_eq!(message.text(2), Some("9999990100000005"));
+        assert!(!message.has(3));
+        let clear = String::from_utf8_lossy(&message.values).into_owned();
+        assert!(!clear.contains("4111"), "{clear}");
+    }
+
+    #[test]
+    fn numbers_that_are_no_field_are_ignored() {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message.set(0, b"x").set(1, b"x").set(129, b"x");
+        assert!(message.present().is_empty());
+    }
+
+    #[test]
+    fn the_card_number_is_taken_from_track_2_where_de_2_is_missing() {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        assert_eq!(message.pan(), Ok(None));
+        message.set(35, b"9999990100000005=30121010000000000000");
+        assert_eq!(message.pan().unwrap().unwrap().reveal(), "9999990100000005");
+        message.set(2, b"not a number");
+        assert!(message.pan().is_err());
+    }
+}
