@@ -153,3 +153,69 @@ fn luhn_vectors() {
     });
     assert!(checked > 10, "{checked}");
 }
+
+#[test]
+fn pin_block_vectors() {
+    let key: TdesKey = "0123456789ABCDEFFEDCBA9876543210".parse().unwrap();
+    let checked = each_of("pinblock_iso0_clear", |inputs, expected| {
+        let pan = text(inputs, "pan").parse().unwrap();
+        let pin: ClearPin = text(inputs, "pin").parse().unwrap();
+        let block = pin.encrypt(&pan, &key);
+        let clear = key.decrypt(*block.as_bytes());
+        assert_eq!(
+            clear.to_vec(),
+            unhex(expected.as_str().unwrap()),
+            "{inputs}"
+        );
+        assert_eq!(block.decrypt(&pan, &key).unwrap().reveal(), pin.reveal());
+    });
+    assert!(checked > 5, "{checked}");
+
+    let zone = |inputs: &Value, key: &str| text(inputs, key).parse::<TdesKey>().unwrap();
+    let checked = each_of("tdes_ecb_encrypt_pinblock", |inputs, expected| {
+        let pan = text(inputs, "pan").parse().unwrap();
+        let block = text(inputs, "pin")
+            .parse::<ClearPin>()
+            .unwrap()
+            .encrypt(&pan, &zone(inputs, "zpk"));
+        assert_eq!(block.as_bytes().to_vec(), unhex(expected.as_str().unwrap()));
+    });
+    assert_eq!(checked, 1);
+    let checked = each_of("pin_translate_zpk_to_zpk", |inputs, expected| {
+        let pan = text(inputs, "pan").parse().unwrap();
+        let block =
+            EncryptedPinBlock::try_from(unhex(text(inputs, "block_in")).as_slice()).unwrap();
+        let pin = block.decrypt(&pan, &zone(inputs, "zpk_in")).unwrap();
+        let block = pin.encrypt(&pan, &zone(inputs, "zpk_out"));
+        assert_eq!(block.as_bytes().to_vec(), unhex(expected.as_str().unwrap()));
+    });
+    assert_eq!(checked, 1);
+    let checked = each_of("pinblock_iso0_pad_check", |inputs, _| {
+        let pan = text(inputs, "pan_used").parse().unwrap();
+        let clear: [u8; 8] = unhex(text(inputs, "block")).try_into().unwrap();
+        let block = EncryptedPinBlock::try_from(&key.encrypt(clear)[..]).unwrap();
+        assert!(block.decrypt(&pan, &key).is_err());
+    });
+    assert_eq!(checked, 1);
+}
+
+#[test]
+fn key_check_value_vectors() {
+    let checked = each_of("kcv_tdes_zero", |inputs, expected| {
+        // Single-length keys are double-length ones with equal halves.
+        let key = text(inputs, "key");
+        let double = if key.len() == 16 {
+            key.repeat(2)
+        } else {
+            key.to_owned()
+        };
+        if let Ok(key) = double.parse::<TdesKey>() {
+            assert_eq!(
+                key.check_value().to_vec(),
+                unhex(expected.as_str().unwrap()),
+                "{inputs}"
+            );
+        }
+    });
+    assert!(checked > 1, "{checked}");
+}

@@ -2,6 +2,7 @@
 
 mod additional_amounts;
 mod amount;
+mod date_time;
 mod original;
 mod pan;
 mod pos_entry;
@@ -13,6 +14,7 @@ mod track2;
 pub use additional_amounts::{AdditionalAmount, AdditionalAmounts, AmountType};
 pub(crate) use amount::twelve_digits;
 pub use amount::{Amount, Currency};
+pub use date_time::{local_date, local_time, transmission_time};
 pub use original::OriginalData;
 pub use pan::{Pan, passes_luhn};
 pub use pos_entry::PosEntryMode;

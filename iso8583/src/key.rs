@@ -1,0 +1,137 @@
+//! Values of some elements of a message, as a key to find it again by.
+
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use crate::message::Message;
+
+/// The values of chosen data elements and the class of their message: what answers are matched by
+/// and repeats are known by. Compared and hashed as bytes; no card data belongs in it.
+#[derive(Clone, Copy)]
+pub struct FieldKey {
+    len: u8,
+    bytes: [u8; Self::MAX],
+}
+
+impl FieldKey {
+    /// Room for every value of DE 7, 11, 12, 13, 32, 37, 41 and 42 at its longest, each behind a
+    /// byte of length, and the class.
+    const MAX: usize = 96;
+
+    /// The key of a message by these elements. An element that is not there counts as empty;
+    /// what exceeds the room is cut off.
+    #[must_use]
+    pub fn new(message: &Message, elements: &[u8]) -> Self {
+        let mut key = Self {
+            len: 0,
+            bytes: [0; Self::MAX],
+        };
+        key.push(message.mti().class_digit());
+        for de in elements {
+            key.push_value(message.field(*de).unwrap_or_default());
+        }
+        key
+    }
+
+    /// The key of values given one by one, for a message that is not at hand.
+    #[must_use]
+    pub fn of_values<'a>(class_digit: u8, values: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut key = Self {
+            len: 0,
+            bytes: [0; Self::MAX],
+        };
+        key.push(class_digit);
+        values.into_iter().for_each(|value| key.push_value(value));
+        key
+    }
+
+    /// The key as bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    fn push_value(&mut self, value: &[u8]) {
+        self.push(u8::try_from(value.len()).unwrap_or(u8::MAX));
+        value.iter().for_each(|byte| self.push(*byte));
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.bytes.get_mut(usize::from(self.len)) {
+            *slot = byte;
+            self.len = self.len.saturating_add(1);
+        }
+    }
+}
+
+impl PartialEq for FieldKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for FieldKey {}
+
+impl Hash for FieldKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl fmt::Debug for FieldKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FieldKey({})", self.as_bytes().escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mti::Mti;
+
+    #[test]
+    fn absent_and_moved_values_make_other_keys() {
+        let mut one = Message::new(Mti::FINANCIAL_REQUEST);
+        one.set(11, b"000001").set(37, b"12");
+        let mut other = one.clone();
+        assert_eq!(
+            FieldKey::new(&one, &[11, 37]),
+            FieldKey::new(&other, &[11, 37])
+        );
+        other.set(37, b"1").set(41, b"2");
+        assert_ne!(
+            FieldKey::new(&one, &[11, 37, 41]),
+            FieldKey::new(&other, &[11, 37, 41])
+        );
+        other
+            .set(37, b"12")
+            .remove(41)
+            .set_mti(Mti::REVERSAL_REQUEST);
+        assert_ne!(
+            FieldKey::new(&one, &[11, 37]),
+            FieldKey::new(&other, &[11, 37])
+        );
+    }
+
+    #[test]
+    fn a_repeat_has_the_key_of_its_first_and_longest_values_fit() {
+        let mut message = Message::new(Mti::REVERSAL_ADVICE);
+        for (de, len) in [
+            (7, 10),
+            (11, 6),
+            (12, 6),
+            (13, 4),
+            (32, 11),
+            (37, 12),
+            (41, 8),
+            (42, 15),
+        ] {
+            message.set(de, &vec![b'9'; len]);
+        }
+        let elements = [7, 11, 12, 13, 32, 37, 41, 42];
+        let first = FieldKey::new(&message, &elements);
+        assert!(first.as_bytes().len() < FieldKey::MAX);
+        message.set_mti(message.mti().repeat());
+        assert_eq!(FieldKey::new(&message, &elements), first);
+    }
+}

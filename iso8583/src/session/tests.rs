@@ -1,0 +1,267 @@
+use std::time::Duration;
+
+use super::*;
+use crate::mti::Mti;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A session, its time, and what it said.
+struct Kit {
+    session: Session<&'static str>,
+    now: Now,
+}
+
+impl Kit {
+    fn new(settings: Settings) -> Self {
+        let now = Now {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a starting point; time is then virtual"
+            )]
+            instant: Instant::now(),
+            utc: "2026-03-15T02:30:15Z".parse().unwrap(),
+        };
+        Self {
+            session: Session::new(settings, now),
+            now,
+        }
+    }
+
+    fn send(&mut self, stan: &[u8; 6], token: &'static str) -> Result<(), Refused> {
+        let admitted = self.session.admit(&purchase(stan))?;
+        self.session.sent(self.now, admitted, token);
+        Ok(())
+    }
+
+    fn after(&mut self, time: Duration) -> Vec<String> {
+        self.now.instant += time;
+        self.session.handle_timeout(self.now);
+        self.outputs()
+    }
+
+    fn hear(&mut self, message: Message) -> Vec<String> {
+        self.session.handle_message(self.now, message);
+        self.outputs()
+    }
+
+    fn outputs(&mut self) -> Vec<String> {
+        core::iter::from_fn(|| self.session.poll_output())
+            .map(|output| brief(&output))
+            .collect()
+    }
+}
+
+fn brief(output: &Output<&'static str>) -> String {
+    let of = |message: &Message| {
+        let fields = [70, 39].map(|de| message.text(de).unwrap_or("-"));
+        format!("{} {}", message.mti(), fields.join(" "))
+    };
+    match output {
+        Output::Send(message) => format!("send {}", of(message)),
+        Output::Request(message) => format!("request {}", of(message)),
+        Output::Answered { token, answer } => format!("answered {token} {}", of(answer)),
+        Output::TimedOut { token } => format!("timed out {token}"),
+        Output::Late { late_by, .. } => format!("late by {late_by:?}"),
+        Output::Unmatched { .. } => "unmatched".to_owned(),
+        Output::State(state) => format!("{state:?}"),
+        Output::Close(reason) => format!("close: {reason}"),
+    }
+}
+
+fn purchase(stan: &[u8; 6]) -> Message {
+    let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+    message
+        .set(7, b"0315023015")
+        .set(11, stan)
+        .set(41, b"TERM0001");
+    message
+}
+
+fn network(code: &[u8; 3]) -> Message {
+    let mut message = Message::new(Mti::NETWORK_REQUEST);
+    message
+        .set(7, b"0315023015")
+        .set(11, b"000077")
+        .set(70, code);
+    message
+}
+
+fn approve(message: &Message) -> Message {
+    message.response(ResponseCode::APPROVED).unwrap()
+}
+
+fn signing_on() -> Settings {
+    Settings {
+        sign_on: true,
+        echo_after: Some(60 * SECOND),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn an_answer_comes_with_its_token_and_nothing_is_left_behind() {
+    let mut kit = Kit::new(Settings::default());
+    kit.send(b"000001", "first").unwrap();
+    kit.send(b"000002", "second").unwrap();
+    assert_eq!(
+        kit.hear(approve(&purchase(b"000002"))),
+        ["answered second 0210 - 00"]
+    );
+    assert_eq!(
+        kit.hear(approve(&purchase(b"000001"))),
+        ["answered first 0210 - 00"]
+    );
+    assert_eq!(
+        (kit.session.in_flight(), kit.session.poll_timeout()),
+        (0, None)
+    );
+}
+
+#[test]
+fn an_unanswered_request_times_out_and_its_answer_is_late() {
+    let mut kit = Kit::new(Settings::default());
+    kit.send(b"000001", "first").unwrap();
+    assert_eq!(
+        kit.session.poll_timeout(),
+        Some(kit.now.instant + 10 * SECOND)
+    );
+    assert!(kit.after(9 * SECOND).is_empty());
+    assert_eq!(kit.after(SECOND), ["timed out first"]);
+    kit.now.instant += 3 * SECOND;
+    assert_eq!(kit.hear(approve(&purchase(b"000001"))), ["late by 3s"]);
+    assert_eq!(kit.hear(approve(&purchase(b"000001"))), ["unmatched"]);
+    assert_eq!(
+        (kit.session.in_flight(), kit.session.poll_timeout()),
+        (0, None)
+    );
+}
+
+#[test]
+fn an_answer_that_differs_in_one_matched_element_is_unmatched() {
+    for (de, value) in [(11, &b"000009"[..]), (7, b"0315023016"), (41, b"TERM0002")] {
+        let mut kit = Kit::new(Settings::default());
+        kit.send(b"000001", "first").unwrap();
+        let mut answer = approve(&purchase(b"000001"));
+        answer.set(de, value);
+        assert_eq!(kit.hear(answer), ["unmatched"], "DE {de}");
+        assert_eq!(kit.session.in_flight(), 1);
+    }
+}
+
+#[test]
+fn a_key_in_flight_is_not_sent_twice_and_the_table_is_bounded() {
+    let mut kit = Kit::new(Settings {
+        in_flight_max: 2,
+        ..Settings::default()
+    });
+    kit.send(b"000001", "first").unwrap();
+    let again = kit.send(b"000001", "again");
+    assert_eq!(again, Err(Refused::KeyInUse));
+    kit.send(b"000002", "second").unwrap();
+    let third = kit.send(b"000003", "third");
+    assert_eq!(third, Err(Refused::Full));
+}
+
+#[test]
+fn late_keys_are_forgotten_oldest_first_at_their_bound() {
+    let mut kit = Kit::new(Settings {
+        late_max: 1,
+        ..Settings::default()
+    });
+    kit.send(b"000001", "first").unwrap();
+    kit.send(b"000002", "second").unwrap();
+    assert_eq!(
+        kit.after(10 * SECOND),
+        ["timed out first", "timed out second"]
+    );
+    assert_eq!(kit.hear(approve(&purchase(b"000001"))), ["unmatched"]);
+    assert_eq!(kit.hear(approve(&purchase(b"000002"))), ["late by 0ns"]);
+}
+
+#[test]
+fn no_request_goes_out_before_the_sign_on_is_answered() {
+    let mut kit = Kit::new(signing_on());
+    assert_eq!(kit.outputs(), ["send 0800 001 -"]);
+    let early = kit.send(b"000001", "early");
+    assert_eq!(early, Err(Refused::NotUp));
+    let mut sign_on = network(b"001");
+    sign_on.set(11, b"000001");
+    assert_eq!(kit.hear(approve(&sign_on)), ["Up"]);
+    assert!(kit.session.is_up());
+}
+
+#[test]
+fn a_refused_or_ignored_sign_on_closes_the_link() {
+    let mut kit = Kit::new(signing_on());
+    kit.outputs();
+    let mut sign_on = network(b"001");
+    sign_on.set(11, b"000001");
+    let refusal = sign_on.response(ResponseCode::SECURITY_VIOLATION).unwrap();
+    assert_eq!(
+        kit.hear(refusal),
+        ["Closing", "close: the peer refused the sign-on with 63"]
+    );
+
+    let mut kit = Kit::new(signing_on());
+    kit.outputs();
+    assert_eq!(kit.after(5 * SECOND), ["send 0800 001 -"]);
+    assert_eq!(kit.after(5 * SECOND), ["send 0800 001 -"]);
+    assert_eq!(
+        kit.after(5 * SECOND),
+        [
+            "Closing",
+            "close: the peer does not answer network messages"
+        ]
+    );
+    assert_eq!(kit.session.poll_timeout(), None);
+}
+
+#[test]
+fn silence_is_tested_by_echo_and_any_message_is_a_sign_of_life() {
+    let mut kit = Kit::new(Settings {
+        echo_after: Some(60 * SECOND),
+        ..Settings::default()
+    });
+    assert!(kit.after(59 * SECOND).is_empty());
+    assert!(!kit.hear(purchase(b"000001")).is_empty());
+    assert!(kit.after(59 * SECOND).is_empty());
+    assert_eq!(kit.after(SECOND), ["send 0800 301 -"]);
+    let mut echo = network(b"301");
+    echo.set(11, b"000001");
+    assert!(kit.hear(approve(&echo)).is_empty());
+    assert_eq!(
+        kit.session.poll_timeout(),
+        Some(kit.now.instant + 60 * SECOND)
+    );
+}
+
+#[test]
+fn the_peers_network_messages_are_answered_by_the_link_itself() {
+    let mut kit = Kit::new(Settings::default());
+    assert_eq!(kit.hear(network(b"301")), ["send 0810 301 00"]);
+    assert_eq!(kit.hear(network(b"001")), ["send 0810 001 00"]);
+    assert_eq!(kit.hear(network(b"002")), ["send 0810 002 00", "SignedOff"]);
+    assert_eq!(kit.send(b"000001", "x"), Err(Refused::NotUp));
+    assert_eq!(kit.hear(purchase(b"000001")), ["request 0200 - -"]);
+    assert_eq!(kit.hear(network(b"001")), ["send 0810 001 00", "Up"]);
+    assert_eq!(kit.hear(network(b"161")), ["send 0810 161 12"]);
+    let mut without_code = network(b"301");
+    without_code.remove(70);
+    assert_eq!(kit.hear(without_code), ["send 0810 - 30"]);
+}
+
+#[test]
+fn signing_off_closes_whether_it_is_answered_or_not() {
+    let mut kit = Kit::new(Settings::default());
+    kit.session.sign_off(kit.now);
+    assert_eq!(kit.outputs(), ["Leaving", "send 0800 002 -"]);
+    assert_eq!(kit.after(5 * SECOND), ["Closing", "close: signed off"]);
+}
+
+#[test]
+fn a_lost_connection_gives_back_what_was_not_answered() {
+    let mut kit = Kit::new(Settings::default());
+    kit.send(b"000001", "first").unwrap();
+    let unanswered: Vec<_> = kit.session.into_unanswered().collect();
+    assert_eq!(unanswered, ["first"]);
+}
