@@ -1,0 +1,291 @@
+//! How a record changes the books.
+
+use iso8583::element::{ProcessingCode, TransactionType};
+
+use super::{Books, Hold, Inconsistent};
+use crate::card::{Card, CardIndex, Status};
+use crate::clock::Timestamp;
+use crate::dedupe::{Answered, Entry, Outcome};
+use crate::ledger::{Account, Line, LineKind, Posting};
+use crate::money::Minor;
+use crate::record::{
+    Charge, Decided, Direction, Effect, Event, NewCard, Original, Record, Reversed,
+};
+use crate::request::{Fingerprint, Keys};
+use crate::reverse;
+use crate::trace::{Acquirer, Key, Text, Trace};
+
+impl Books {
+    /// Changes the books by one record, whether just decided or read from the journal.
+    ///
+    /// # Errors
+    /// [`Inconsistent`] where the record does not fit what is there. The books are then of no
+    /// further use.
+    pub fn apply(&mut self, record: &Record) -> Result<(), Inconsistent> {
+        self.newest = self.newest.max(record.at);
+        self.duplicates.forget_before(self.newest);
+        match &record.event {
+            Event::CardIssued(card) => self.apply_issue(card),
+            Event::CardCharged(charge) => self.apply_charge(record.at, charge),
+            Event::StatusChanged { card, status } => {
+                self.card_mut(*card)?.status = *status;
+                Ok(())
+            }
+            Event::TriesReset { card } => {
+                self.card_mut(*card)?.tries = 0;
+                Ok(())
+            }
+            Event::Decided(decided) => self.apply_decision(record.at, decided),
+            Event::Reversed(reversed) => self.apply_reversal(record.at, reversed),
+            Event::HoldExpired { key } => self.release(*key, None),
+        }
+    }
+
+    fn apply_issue(&mut self, new: &NewCard) -> Result<(), Inconsistent> {
+        if self.by_pan.contains_key(&new.pan_key) || self.by_id.contains_key(&new.id) {
+            return Err(Inconsistent::CardTwice);
+        }
+        let index =
+            CardIndex(u32::try_from(self.cards.len()).map_err(|_| Inconsistent::CardTwice)?);
+        self.cards.push(Card {
+            id: new.id,
+            pan_key: new.pan_key,
+            sealed_pan: new.sealed_pan.clone(),
+            expiry: new.expiry,
+            product: new.product,
+            status: Status::Active,
+            pvv: new.pvv,
+            tries: 0,
+            holds: Vec::new(),
+            lines: std::collections::VecDeque::new(),
+        });
+        self.by_pan.insert(new.pan_key, index);
+        self.by_id.insert(new.id, index);
+        self.ledger.open_card();
+        Ok(())
+    }
+
+    fn apply_charge(&mut self, at: Timestamp, charge: &Charge) -> Result<(), Inconsistent> {
+        self.ledger.post(&[
+            Posting {
+                account: Account::LoadClearing(charge.channel),
+                amount: charge.amount.negated()?,
+            },
+            Posting {
+                account: Account::Card(charge.card),
+                amount: charge.amount,
+            },
+        ])?;
+        self.write_line(charge.card, at, LineKind::Charge, charge.amount, None)?;
+        self.duplicates.insert(Entry {
+            key: charge.key,
+            second: None,
+            at,
+            outcome: Outcome::Charged {
+                fingerprint: Fingerprint::of_charge(charge),
+            },
+        });
+        Ok(())
+    }
+
+    fn apply_decision(&mut self, at: Timestamp, decided: &Decided) -> Result<(), Inconsistent> {
+        if let (Some(card), Some(tries)) = (decided.card, decided.tries) {
+            self.card_mut(card)?.tries = tries;
+        }
+        if let Some(key) = decided.completes {
+            self.release(key, None)?;
+        }
+        let moved = Moved {
+            at,
+            card: decided.card,
+            trace: &decided.trace,
+            kind: line_kind(decided.processing_code, decided.completes),
+        };
+        self.bring_about(&moved, decided.effect, Direction::Forward)?;
+        if let (Effect::Hold { amount }, Some(card), Some(until)) =
+            (decided.effect, decided.card, decided.hold_until)
+        {
+            self.place_hold(
+                decided.keys.key,
+                Hold {
+                    card,
+                    amount,
+                    until,
+                    second: decided.keys.second,
+                    approval: decided.answer.approval,
+                },
+            )?;
+        }
+        self.approvals += u64::from(decided.answer.approval.is_some());
+        self.remember(
+            at,
+            decided.keys,
+            decided.card,
+            decided.effect,
+            decided.answer,
+        );
+        Ok(())
+    }
+
+    fn apply_reversal(&mut self, at: Timestamp, reversed: &Reversed) -> Result<(), Inconsistent> {
+        match &reversed.original {
+            Original::Undone { key, taken_back } => {
+                if let Effect::Hold { amount } = taken_back {
+                    self.release(*key, Some(*amount))?;
+                }
+                let moved = Moved {
+                    at,
+                    card: reversed.card,
+                    trace: &reversed.trace,
+                    kind: LineKind::Reversal,
+                };
+                self.bring_about(&moved, *taken_back, Direction::Back)?;
+                let standing = match self.duplicates.get(*key).map(|entry| entry.outcome) {
+                    Some(Outcome::Answered(answered)) => {
+                        reverse::left(answered.standing, *taken_back)?
+                    }
+                    Some(Outcome::Tombstone | Outcome::Charged { .. }) | None => Effect::Nothing,
+                };
+                self.duplicates.reverse(*key, standing);
+            }
+            Original::NeverSeen(tombstones) => {
+                for tombstone in tombstones {
+                    self.duplicates.insert(Entry {
+                        key: tombstone.key,
+                        second: tombstone.second,
+                        at,
+                        outcome: Outcome::Tombstone,
+                    });
+                }
+            }
+        }
+        self.remember(
+            at,
+            reversed.keys,
+            reversed.card,
+            Effect::Nothing,
+            reversed.answer,
+        );
+        Ok(())
+    }
+
+    fn remember(
+        &mut self,
+        at: Timestamp,
+        keys: Keys,
+        card: Option<CardIndex>,
+        standing: Effect,
+        answer: crate::answer::Answer,
+    ) {
+        self.duplicates.insert(Entry {
+            key: keys.key,
+            second: keys.second,
+            at,
+            outcome: Outcome::Answered(Answered {
+                fingerprint: keys.fingerprint,
+                answer,
+                card,
+                standing,
+                reversed: false,
+            }),
+        });
+    }
+
+    fn bring_about(
+        &mut self,
+        moved: &Moved<'_>,
+        effect: Effect,
+        direction: Direction,
+    ) -> Result<(), Inconsistent> {
+        let legs = effect.legs(moved.card, moved.acquirer(), direction)?;
+        if legs.postings.is_empty() {
+            return Ok(());
+        }
+        self.ledger.post(&legs.postings)?;
+        match moved.card {
+            Some(card) if legs.card_gains != Minor::ZERO => self.write_line(
+                card,
+                moved.at,
+                moved.kind,
+                legs.card_gains,
+                Some(moved.trace),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn write_line(
+        &mut self,
+        card: CardIndex,
+        at: Timestamp,
+        kind: LineKind,
+        amount: Minor,
+        trace: Option<&Trace>,
+    ) -> Result<(), Inconsistent> {
+        self.movements += 1;
+        let line = Line {
+            number: self.movements,
+            at,
+            kind,
+            amount,
+            balance: self.ledger.funds(card).balance,
+            merchant: trace.map_or_else(Text::default, |trace| trace.merchant),
+            terminal: trace.map_or_else(Text::default, |trace| trace.terminal),
+            rrn: trace.map_or_else(Text::default, |trace| trace.rrn),
+        };
+        let kept = self.policy.lines_per_card;
+        let lines = &mut self.card_mut(card)?.lines;
+        while lines.len() >= kept.max(1) {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+        Ok(())
+    }
+
+    fn place_hold(&mut self, key: Key, hold: Hold) -> Result<(), Inconsistent> {
+        self.ledger.hold(hold.card, hold.amount)?;
+        self.card_mut(hold.card)?.holds.push(key);
+        self.holds_by_end.insert((hold.until, key));
+        self.holds.insert(key, hold);
+        Ok(())
+    }
+
+    /// Releases a part of a hold, or all of it. A hold that is gone stays gone.
+    fn release(&mut self, key: Key, part: Option<Minor>) -> Result<(), Inconsistent> {
+        let Some(hold) = self.holds.get_mut(&key) else {
+            return Ok(());
+        };
+        let released = part.map_or(hold.amount, |part| part.min(hold.amount));
+        hold.amount = hold.amount.minus(released)?;
+        let hold = *hold;
+        self.ledger.hold(hold.card, released.negated()?)?;
+        if hold.amount == Minor::ZERO {
+            self.holds.remove(&key);
+            self.holds_by_end.remove(&(hold.until, key));
+            self.card_mut(hold.card)?.holds.retain(|held| *held != key);
+        }
+        Ok(())
+    }
+}
+
+/// What a movement is told by.
+struct Moved<'a> {
+    at: Timestamp,
+    card: Option<CardIndex>,
+    trace: &'a Trace,
+    kind: LineKind,
+}
+
+impl Moved<'_> {
+    const fn acquirer(&self) -> Acquirer {
+        self.trace.acquirer
+    }
+}
+
+const fn line_kind(processing_code: ProcessingCode, completes: Option<Key>) -> LineKind {
+    match (processing_code.transaction_type(), completes) {
+        (TransactionType::Refund, _) => LineKind::Refund,
+        (_, Some(_)) => LineKind::Completion,
+        (_, None) => LineKind::Purchase,
+    }
+}

@@ -1,0 +1,328 @@
+//! How a request is decided: remembered first, then checked, then recorded.
+
+use iso8583::element::ResponseCode;
+
+use super::{Books, Hold, Inconsistent};
+use crate::answer::{Answer, ApprovalCode};
+use crate::authorize::{self, Approval};
+use crate::card::CardIndex;
+use crate::clock::Now;
+use crate::dedupe::{Answered, Entry, Outcome, Purpose, Seen};
+use crate::money::Minor;
+use crate::record::{Decided, Effect, Event, Original, Record, Reversed, Tombstone};
+use crate::refusal::Refusal;
+use crate::request::{CardNumber, Insistence, Operation, Reference, Request, possible_originals};
+use crate::reverse;
+use crate::trace::{Class, Key};
+
+impl Books {
+    /// Decides a request, changes the books by it, and gives the record that must be durable
+    /// before the answer leaves. No record: nothing changed, the answer may leave with the rest.
+    ///
+    /// # Errors
+    /// [`Inconsistent`] where the books contradict themselves; nothing more may be decided then.
+    pub fn handle(
+        &mut self,
+        request: &Request,
+        now: Now,
+    ) -> Result<(Option<Record>, Answer), Inconsistent> {
+        let keys = request.keys;
+        let refused = |refusal: Refusal| Ok((None, refusal.answer(request.settlement_date)));
+        match self
+            .duplicates
+            .look(keys.key, keys.second, keys.fingerprint)
+        {
+            Seen::Repeat(answer) => return Ok((None, answer)),
+            Seen::Conflict => return refused(Refusal::Duplicate),
+            Seen::Never => {}
+        }
+        if let Some(refusal) = self.no_room(request) {
+            return refused(refusal);
+        }
+        let event = match request.operation {
+            Operation::Reversal {
+                original,
+                remaining,
+                insistence,
+            } => match self.reversal(request, original.as_ref(), remaining, insistence)? {
+                Ok(reversed) => Event::Reversed(reversed),
+                Err(refusal) => return refused(refusal),
+            },
+            Operation::DebitAdvice { original, approval } => {
+                Event::Decided(self.debit_advice(request, original.as_ref(), approval)?)
+            }
+            Operation::CreditAdvice => Event::Decided(self.credit_advice(request)),
+            Operation::Purchase
+            | Operation::Cash
+            | Operation::Refund
+            | Operation::PreAuthorization
+            | Operation::Inquiry => Event::Decided(self.authorization(request, now)?),
+        };
+        let answer = match &event {
+            Event::Decided(decided) => decided.answer,
+            Event::Reversed(reversed) => reversed.answer,
+            Event::CardIssued(_)
+            | Event::CardCharged(_)
+            | Event::StatusChanged { .. }
+            | Event::TriesReset { .. }
+            | Event::HoldExpired { .. } => Answer::bare(ResponseCode::SYSTEM_MALFUNCTION),
+        };
+        let record = Record { at: now.at, event };
+        self.apply(&record)?;
+        Ok((Some(record), answer))
+    }
+
+    /// Lets go of what time has taken: keys past their window, and the holds that ran out, with
+    /// the records that say so.
+    ///
+    /// # Errors
+    /// [`Inconsistent`] where the books contradict themselves.
+    pub fn expire(&mut self, now: Now) -> Result<Vec<Record>, Inconsistent> {
+        self.duplicates.forget_before(now.at);
+        let mut expired = Vec::new();
+        while let Some((until, key)) = self.holds_by_end.first().copied()
+            && until <= now.at
+        {
+            let record = Record {
+                at: now.at,
+                event: Event::HoldExpired { key },
+            };
+            self.apply(&record)?;
+            expired.push(record);
+        }
+        Ok(expired)
+    }
+
+    fn no_room(&self, request: &Request) -> Option<Refusal> {
+        let purpose = match request.operation {
+            Operation::Reversal { .. } => Purpose::Reversal,
+            Operation::Purchase
+            | Operation::Cash
+            | Operation::Refund
+            | Operation::PreAuthorization
+            | Operation::Inquiry
+            | Operation::DebitAdvice { .. }
+            | Operation::CreditAdvice => Purpose::Request,
+        };
+        (self.duplicates.is_full(purpose) || !self.ledger.has_room_for(request.trace.acquirer))
+            .then_some(Refusal::NoRoomToRemember)
+    }
+
+    fn authorization(&self, request: &Request, now: Now) -> Result<Decided, Inconsistent> {
+        let index = self.named_card(request);
+        let card = index.and_then(|index| self.card(index));
+        let funds = index.map_or_else(Default::default, |index| self.ledger.funds(index));
+        let decision = authorize::authorize(request, card, funds, &self.policy.rules, now)?;
+        let (answer, effect) = match decision.outcome {
+            Ok(approval) => (self.approved(request, approval), approval.effect),
+            Err(refusal) => (refusal.answer(request.settlement_date), Effect::Nothing),
+        };
+        let hold_until =
+            matches!(effect, Effect::Hold { .. }).then(|| now.at.after(self.policy.hold));
+        Ok(Decided {
+            hold_until,
+            tries: decision.tries,
+            ..decided(request, index, answer, effect)
+        })
+    }
+
+    fn approved(&self, request: &Request, approval: Approval) -> Answer {
+        Answer {
+            approval: Some(ApprovalCode::nth(self.approvals)),
+            settlement_date: request.settlement_date,
+            balances: approval.balances,
+            ..Answer::bare(ResponseCode::APPROVED)
+        }
+    }
+
+    fn debit_advice(
+        &self,
+        request: &Request,
+        original: Option<&Reference>,
+        approval: Option<ApprovalCode>,
+    ) -> Result<Decided, Inconsistent> {
+        let index = self.named_card(request);
+        let hold = index.and_then(|card| self.hold_of(request, card, original, approval));
+        let held = hold.map_or(Minor::ZERO, |(_, hold)| hold.amount);
+        let available = match index {
+            Some(card) => self.ledger.funds(card).available()?.plus(held)?,
+            None => Minor::ZERO,
+        };
+        let amount = request.amount.unwrap_or_default();
+        let effect = authorize::debit_advice(amount, available)?;
+        Ok(Decided {
+            completes: hold.map(|(key, _)| key),
+            ..decided(request, index, accepted(request), effect)
+        })
+    }
+
+    fn credit_advice(&self, request: &Request) -> Decided {
+        let index = self.named_card(request);
+        let amount = request.amount.unwrap_or_default();
+        let effect = match index {
+            Some(_) => Effect::Credit {
+                card: amount,
+                suspense: Minor::ZERO,
+            },
+            None => Effect::Credit {
+                card: Minor::ZERO,
+                suspense: amount,
+            },
+        };
+        decided(request, index, accepted(request), effect)
+    }
+
+    /// The hold that a completion means: by DE 90 as a reversal finds its original, else by the
+    /// approval code of DE 38 among the holds of its card.
+    fn hold_of(
+        &self,
+        request: &Request,
+        card: CardIndex,
+        original: Option<&Reference>,
+        approval: Option<ApprovalCode>,
+    ) -> Option<(Key, Hold)> {
+        let of_card = |key: Key| {
+            let hold = self.holds.get(&key)?;
+            (hold.card == card).then_some((key, *hold))
+        };
+        let by_reference = original
+            .map(|reference| reference.original(&request.trace))
+            .filter(|trace| trace.class == Class::Authorization)
+            .and_then(|trace| {
+                let second = trace.second_key();
+                of_card(trace.key()).or_else(|| {
+                    let held = &self.card(card)?.holds;
+                    held.iter()
+                        .copied()
+                        .filter_map(of_card)
+                        .find(|(_, hold)| second.is_some() && hold.second == second)
+                })
+            });
+        by_reference.or_else(|| {
+            let held = &self.card(card)?.holds;
+            held.iter()
+                .copied()
+                .filter_map(of_card)
+                .find(|(_, hold)| approval.is_some() && hold.approval == approval)
+        })
+    }
+
+    fn reversal(
+        &self,
+        request: &Request,
+        reference: Option<&Reference>,
+        remaining: Minor,
+        insistence: Insistence,
+    ) -> Result<Result<Reversed, Refusal>, Inconsistent> {
+        let originals = possible_originals(&request.trace, reference);
+        let reversed = |card, original| {
+            Ok(Ok(Reversed {
+                trace: request.trace,
+                keys: request.keys,
+                card,
+                answer: accepted(request),
+                original,
+            }))
+        };
+        let named = self.named_card(request);
+        let found = originals
+            .iter()
+            .find_map(|trace| self.duplicates.find(trace.key(), trace.second_key()));
+        if let Some(Entry { key, outcome, .. }) = found {
+            let Outcome::Answered(answered) = outcome else {
+                return reversed(named, undone(*key, Effect::Nothing));
+            };
+            if let Some(refusal) = contradiction(request, named, answered, insistence)? {
+                return Ok(Err(refusal));
+            }
+            let taken_back = reverse::undo(self.standing(*key, answered), remaining)?;
+            return reversed(answered.card, undone(*key, taken_back));
+        }
+        // A hold may outlive the memory of the request that placed it.
+        if let Some((key, hold)) = originals
+            .iter()
+            .find_map(|trace| Some((trace.key(), self.holds.get(&trace.key())?)))
+        {
+            let standing = Effect::Hold {
+                amount: hold.amount,
+            };
+            let taken_back = reverse::undo(standing, remaining)?;
+            return reversed(Some(hold.card), undone(key, taken_back));
+        }
+        let tombstones = originals.iter().map(|trace| Tombstone {
+            key: trace.key(),
+            second: trace.second_key(),
+        });
+        reversed(named, Original::NeverSeen(tombstones.collect()))
+    }
+
+    /// What of an original stands now: of a hold, what has not run out or been completed.
+    fn standing(&self, key: Key, answered: &Answered) -> Effect {
+        match answered.standing {
+            Effect::Hold { .. } => match self.holds.get(&key) {
+                Some(hold) => Effect::Hold {
+                    amount: hold.amount,
+                },
+                None => Effect::Nothing,
+            },
+            effect @ (Effect::Nothing | Effect::Debit { .. } | Effect::Credit { .. }) => effect,
+        }
+    }
+
+    fn named_card(&self, request: &Request) -> Option<CardIndex> {
+        match request.card {
+            CardNumber::Found(key) => self.by_pan.get(&key).copied(),
+            CardNumber::WrongCheckDigit(_) | CardNumber::Absent => None,
+        }
+    }
+}
+
+/// Where a reversal says of its original what is not so: another card, which no reversal may
+/// touch; or, of a request that can be refused, another amount.
+fn contradiction(
+    request: &Request,
+    named: Option<CardIndex>,
+    original: &Answered,
+    insistence: Insistence,
+) -> Result<Option<Refusal>, Inconsistent> {
+    if request.card != CardNumber::Absent && named != original.card {
+        return Ok(Some(Refusal::Format(2)));
+    }
+    let (Insistence::Request, Some(amount)) = (insistence, request.amount) else {
+        return Ok(None);
+    };
+    let standing = match original.standing {
+        Effect::Debit { card, suspense } | Effect::Credit { card, suspense } => {
+            card.plus(suspense)?
+        }
+        Effect::Hold { amount } => amount,
+        Effect::Nothing => return Ok(None),
+    };
+    Ok((!original.reversed && amount != standing).then_some(Refusal::OriginalAmount))
+}
+
+const fn undone(key: Key, taken_back: Effect) -> Original {
+    Original::Undone { key, taken_back }
+}
+
+const fn accepted(request: &Request) -> Answer {
+    Answer {
+        settlement_date: request.settlement_date,
+        ..Answer::bare(ResponseCode::APPROVED)
+    }
+}
+
+fn decided(request: &Request, card: Option<CardIndex>, answer: Answer, effect: Effect) -> Decided {
+    Decided {
+        trace: request.trace,
+        keys: request.keys,
+        card,
+        processing_code: request.processing_code,
+        amount: request.amount.unwrap_or_default(),
+        answer,
+        effect,
+        hold_until: None,
+        completes: None,
+        tries: None,
+    }
+}

@@ -1,0 +1,142 @@
+//! PURE: everything the issuer knows, with one writer and no lock.
+//!
+//! A decision becomes a [`Record`] and the record changes the books, in [`Books::apply`] alone; so
+//! replaying the journal builds the same books that were there when it was written.
+
+mod apply;
+mod decide;
+mod office;
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::answer::ApprovalCode;
+use crate::card::{Card, CardId, CardIndex, PanKey, Rules};
+use crate::clock::Timestamp;
+use crate::dedupe::{Duplicates, Limits};
+use crate::ledger::{Ledger, PostingError};
+use crate::money::{Minor, Overflow};
+use crate::trace::Key;
+
+pub use office::{CardView, ChargeRefusal, Charged, IssueRefusal, Overview, StatusRefusal};
+
+/// What the books go by, from the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// What the products allow.
+    pub rules: Rules,
+    /// How much is remembered.
+    pub limits: Limits,
+    /// How long a pre-authorization holds money.
+    pub hold: Duration,
+    /// How many movements of a card are kept for statements.
+    pub lines_per_card: usize,
+    /// How many cards may be issued.
+    pub cards_max: usize,
+}
+
+/// Cards, ledger, holds and the memory of requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Books {
+    policy: Policy,
+    cards: Vec<Card>,
+    by_pan: HashMap<PanKey, CardIndex>,
+    by_id: HashMap<CardId, CardIndex>,
+    ledger: Ledger,
+    duplicates: Duplicates,
+    holds: HashMap<Key, Hold>,
+    holds_by_end: BTreeSet<(Timestamp, Key)>,
+    /// Approvals given: numbers the approval codes.
+    approvals: u64,
+    /// Movements of cards: numbers the statement lines.
+    movements: u64,
+    /// Time of the newest record.
+    newest: Timestamp,
+}
+
+/// Money held for a pre-authorization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hold {
+    card: CardIndex,
+    amount: Minor,
+    until: Timestamp,
+    second: Option<Key>,
+    approval: Option<ApprovalCode>,
+}
+
+/// Records and books do not fit: the journal is damaged or the program is wrong, and nothing more
+/// may be decided.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Inconsistent {
+    /// A posting cannot be booked.
+    #[error(transparent)]
+    Posting(#[from] PostingError),
+    /// A record names a card that was never issued.
+    #[error("record names a card that was never issued")]
+    NoSuchCard,
+    /// Two cards under one number or name.
+    #[error("a card is issued twice")]
+    CardTwice,
+}
+
+impl From<Overflow> for Inconsistent {
+    fn from(overflow: Overflow) -> Self {
+        Self::Posting(overflow.into())
+    }
+}
+
+impl Books {
+    /// Books without a card.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            cards: Vec::new(),
+            by_pan: HashMap::new(),
+            by_id: HashMap::new(),
+            ledger: Ledger::default(),
+            duplicates: Duplicates::new(policy.limits),
+            holds: HashMap::new(),
+            holds_by_end: BTreeSet::new(),
+            approvals: 0,
+            movements: 0,
+            newest: Timestamp::default(),
+        }
+    }
+
+    /// The accounts.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// How many cards were issued.
+    #[must_use]
+    pub fn cards_len(&self) -> usize {
+        self.cards.len()
+    }
+
+    /// How many keys are remembered.
+    #[must_use]
+    pub fn keys_len(&self) -> usize {
+        self.duplicates.len()
+    }
+
+    /// Time of the newest record: no later one may be older.
+    #[must_use]
+    pub const fn newest(&self) -> Timestamp {
+        self.newest
+    }
+
+    fn card(&self, index: CardIndex) -> Option<&Card> {
+        self.cards.get(index.position())
+    }
+
+    fn card_mut(&mut self, index: CardIndex) -> Result<&mut Card, Inconsistent> {
+        self.cards
+            .get_mut(index.position())
+            .ok_or(Inconsistent::NoSuchCard)
+    }
+}

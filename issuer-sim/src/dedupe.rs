@@ -1,0 +1,339 @@
+//! PURE memory of what was asked and answered: the window within which a repeat gets its first
+//! answer and a reversal finds its original.
+//!
+//! A key is never forgotten inside the window; at the configured bound new money requests are
+//! refused instead (96). One key takes about 300 bytes: its entry in a ring, oldest first, and its
+//! places in two maps.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use crate::answer::Answer;
+use crate::card::CardIndex;
+use crate::clock::Timestamp;
+use crate::record::Effect;
+use crate::request::Fingerprint;
+use crate::trace::Key;
+
+/// How much is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a key is remembered.
+    pub window: Duration,
+    /// How many keys new money requests may take.
+    pub keys_max: usize,
+}
+
+impl Limits {
+    /// Reversals, which return money, find room when requests no longer do.
+    const fn keys_max_for(&self, purpose: Purpose) -> usize {
+        match purpose {
+            Purpose::Request => self.keys_max,
+            Purpose::Reversal => self.keys_max.saturating_add(self.keys_max / 8),
+        }
+    }
+}
+
+/// What room is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A request or advice that moves money.
+    Request,
+    /// A reversal.
+    Reversal,
+}
+
+/// One remembered transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its duplicate key.
+    pub key: Key,
+    /// Its second key.
+    pub second: Option<Key>,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What it was.
+    pub outcome: Outcome,
+}
+
+/// What is remembered of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was answered.
+    Answered(Answered),
+    /// It never came, but its reversal did.
+    Tombstone,
+    /// A charge at the office.
+    Charged {
+        /// The card and amount it was for.
+        fingerprint: Fingerprint,
+    },
+}
+
+/// A request that was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Its content.
+    pub fingerprint: Fingerprint,
+    /// What a repeat is told again.
+    pub answer: Answer,
+    /// Its card.
+    pub card: Option<CardIndex>,
+    /// What of its effect stands. Of a hold: whether there ever was one.
+    pub standing: Effect,
+    /// A reversal came for it.
+    pub reversed: bool,
+}
+
+/// What the memory says of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Never, within the window.
+    Never,
+    /// The same request: what it was told.
+    Repeat(Answer),
+    /// Another request under the same key, or one reversed since.
+    Conflict,
+}
+
+/// The memory.
+#[derive(Clone, Debug)]
+pub struct Duplicates {
+    limits: Limits,
+    entries: VecDeque<Entry>,
+    /// Number of the oldest entry; entries are numbered in order of arrival.
+    first: u64,
+    by_key: HashMap<Key, u64>,
+    by_second: HashMap<Key, u64>,
+}
+
+impl PartialEq for Duplicates {
+    /// Two memories are equal when they remember the same.
+    fn eq(&self, other: &Self) -> bool {
+        self.limits == other.limits && self.entries == other.entries
+    }
+}
+
+impl Eq for Duplicates {}
+
+impl Duplicates {
+    /// An empty memory.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            entries: VecDeque::new(),
+            first: 0,
+            by_key: HashMap::new(),
+            by_second: HashMap::new(),
+        }
+    }
+
+    /// How many keys are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Is nothing remembered?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Is there no room for one more?
+    #[must_use]
+    pub fn is_full(&self, purpose: Purpose) -> bool {
+        self.entries.len() >= self.limits.keys_max_for(purpose)
+    }
+
+    /// Has this request been seen?
+    #[must_use]
+    pub fn look(&self, key: Key, second: Option<Key>, fingerprint: Fingerprint) -> Seen {
+        let by_second = || second.and_then(|second| self.at(*self.by_second.get(&second)?));
+        match (self.get(key), by_second()) {
+            (Some(entry), _) => match &entry.outcome {
+                Outcome::Answered(answered)
+                    if answered.fingerprint == fingerprint && !answered.reversed =>
+                {
+                    Seen::Repeat(answered.answer)
+                }
+                Outcome::Answered(_) | Outcome::Tombstone | Outcome::Charged { .. } => {
+                    Seen::Conflict
+                }
+            },
+            // Its reversal knew it by its second key alone.
+            (None, Some(entry)) if entry.outcome == Outcome::Tombstone => Seen::Conflict,
+            (None, _) => Seen::Never,
+        }
+    }
+
+    /// The entry under a duplicate key.
+    #[must_use]
+    pub fn get(&self, key: Key) -> Option<&Entry> {
+        self.at(*self.by_key.get(&key)?)
+    }
+
+    /// The entry under a duplicate key, else under a second key.
+    #[must_use]
+    pub fn find(&self, key: Key, second: Option<Key>) -> Option<&Entry> {
+        self.get(key)
+            .or_else(|| self.at(*self.by_second.get(&second?)?))
+    }
+
+    /// Remembers a transaction. A key already there keeps its first entry.
+    pub fn insert(&mut self, entry: Entry) {
+        if self.by_key.contains_key(&entry.key) {
+            return;
+        }
+        let number = self.first + u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
+        self.by_key.insert(entry.key, number);
+        if let Some(second) = entry.second {
+            self.by_second.entry(second).or_insert(number);
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// Notes that a transaction was reversed and what of it still stands.
+    pub fn reverse(&mut self, key: Key, standing: Effect) {
+        let Some(number) = self.by_key.get(&key) else {
+            return;
+        };
+        if let Some(entry) = self
+            .position(*number)
+            .and_then(|at| self.entries.get_mut(at))
+            && let Outcome::Answered(answered) = &mut entry.outcome
+        {
+            answered.standing = standing;
+            answered.reversed = true;
+        }
+    }
+
+    /// Forgets what is older than the window.
+    pub fn forget_before(&mut self, now: Timestamp) {
+        while let Some(entry) = self.entries.front()
+            && entry.at.after(self.limits.window) < now
+        {
+            self.by_key.remove(&entry.key);
+            if let Some(second) = entry.second
+                && self.by_second.get(&second) == Some(&self.first)
+            {
+                self.by_second.remove(&second);
+            }
+            self.entries.pop_front();
+            self.first += 1;
+        }
+    }
+
+    fn at(&self, number: u64) -> Option<&Entry> {
+        self.entries.get(self.position(number)?)
+    }
+
+    fn position(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.first)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use iso8583::element::ResponseCode;
+
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(10);
+
+    fn memory(keys_max: usize) -> Duplicates {
+        Duplicates::new(Limits {
+            window: WINDOW,
+            keys_max,
+        })
+    }
+
+    fn key(number: u8) -> Key {
+        Key([number; 16])
+    }
+
+    fn entry(number: u8, seconds: i64, outcome: Outcome) -> Entry {
+        Entry {
+            key: key(number),
+            second: Some(key(number + 100)),
+            at: Timestamp::from_millis(seconds * 1_000),
+            outcome,
+        }
+    }
+
+    fn answered(fingerprint: u8) -> Outcome {
+        Outcome::Answered(Answered {
+            fingerprint: Fingerprint(key(fingerprint)),
+            answer: Answer::bare(ResponseCode::APPROVED),
+            card: None,
+            standing: Effect::Nothing,
+            reversed: false,
+        })
+    }
+
+    #[test]
+    fn a_repeat_is_known_by_key_and_content() {
+        let mut memory = memory(8);
+        memory.insert(entry(1, 0, answered(7)));
+        let look = |memory: &Duplicates, fingerprint| {
+            memory.look(key(1), None, Fingerprint(key(fingerprint)))
+        };
+        assert_eq!(
+            look(&memory, 7),
+            Seen::Repeat(Answer::bare(ResponseCode::APPROVED))
+        );
+        assert_eq!(look(&memory, 8), Seen::Conflict);
+        memory.reverse(key(1), Effect::Nothing);
+        assert_eq!(look(&memory, 7), Seen::Conflict);
+        assert_eq!(memory.look(key(2), None, Fingerprint(key(7))), Seen::Never);
+    }
+
+    #[test]
+    fn a_tombstone_refuses_by_either_key_but_another_transaction_does_not() {
+        let mut memory = memory(8);
+        memory.insert(entry(1, 0, Outcome::Tombstone));
+        memory.insert(entry(2, 0, answered(7)));
+        let fingerprint = Fingerprint(key(7));
+        assert_eq!(memory.look(key(1), None, fingerprint), Seen::Conflict);
+        assert_eq!(
+            memory.look(key(9), Some(key(101)), fingerprint),
+            Seen::Conflict
+        );
+        assert_eq!(
+            memory.look(key(9), Some(key(102)), fingerprint),
+            Seen::Never
+        );
+    }
+
+    #[test]
+    fn a_key_is_remembered_for_its_window_and_forgotten_after() {
+        let mut memory = memory(8);
+        memory.insert(entry(1, 0, answered(7)));
+        memory.insert(entry(2, 5, answered(7)));
+        memory.forget_before(Timestamp::from_millis(10_000));
+        assert_eq!(memory.len(), 2);
+        memory.forget_before(Timestamp::from_millis(10_001));
+        assert!(memory.get(key(1)).is_none());
+        assert!(memory.find(key(9), Some(key(101))).is_none());
+        assert!(memory.get(key(2)).is_some());
+        memory.insert(entry(3, 11, answered(7)));
+        assert_eq!(memory.find(key(9), Some(key(103))).unwrap().key, key(3));
+        memory.forget_before(Timestamp::from_millis(60_000));
+        assert!(memory.is_empty());
+        assert!(memory.by_key.is_empty() && memory.by_second.is_empty());
+    }
+
+    #[test]
+    fn at_the_bound_reversals_still_find_room() {
+        let mut memory = memory(8);
+        for number in 0..8 {
+            assert!(!memory.is_full(Purpose::Request));
+            memory.insert(entry(number, 0, answered(7)));
+        }
+        assert!(memory.is_full(Purpose::Request));
+        assert!(!memory.is_full(Purpose::Reversal));
+        memory.insert(entry(8, 0, answered(7)));
+        assert!(memory.is_full(Purpose::Reversal));
+    }
+}

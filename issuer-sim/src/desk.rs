@@ -1,0 +1,295 @@
+//! The one writer: a thread of its own that owns the books and the journal.
+//!
+//! It takes all that waits, decides it in order, makes the records durable with one write and one
+//! sync, and only then lets the answers go. No timer: a lone request waits for nobody, and under
+//! load the next group gathers while this one is synced. A repeat that comes before its first is
+//! durable stands behind it in the same line, so it never leaves earlier.
+//!
+//! When the journal fails the issuer freezes: what was in that group gets no answer and its links
+//! close, for nobody knows whether it is durable; whatever comes later gets 96. The next start
+//! decides by the journal alone.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use iso8583::element::ResponseCode;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+
+use crate::answer::Answer;
+use crate::books::{Books, Inconsistent};
+use crate::clock::Now;
+use crate::metrics;
+use crate::record::{Decided, Effect, Event, Record};
+use crate::request::Request;
+use crate::store::{Store, StoreError};
+
+/// How much may wait at the desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Batches that may wait; beyond it requests are answered 96 at once.
+    pub queue_batches_max: usize,
+    /// Requests after which a group is closed, however many more wait.
+    pub group_requests_max: usize,
+}
+
+/// Where to bring requests and questions. Cheap to clone; the thread ends when the last is gone.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    jobs: SyncSender<Job>,
+}
+
+/// What comes back for a batch of requests.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answers, in the order of the requests; what they promise is durable.
+    Answers(Vec<Answer>),
+    /// Nobody knows what is durable: no answer may be given, the link is to be closed.
+    Frozen,
+}
+
+/// The desk does not take a question.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum DeskError {
+    /// Too much waits already.
+    #[error("the ledger is busy")]
+    Busy,
+    /// The journal failed, or the program stops.
+    #[error("the ledger is frozen")]
+    Frozen,
+}
+
+impl Desk {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn open(
+        books: Books,
+        store: impl Store + 'static,
+        limits: Limits,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
+        let (jobs, queue) = sync_channel(limits.queue_batches_max);
+        let clerk = Clerk {
+            books,
+            store: Box::new(store),
+            group: Group::default(),
+            frozen: false,
+            answers: metrics::Answers::default(),
+            counters: metrics::Group::default(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || clerk.run(&queue, limits.group_requests_max))?;
+        Ok((Self { jobs }, thread))
+    }
+
+    /// Hands over a batch of requests; its [`Outcome`] will come by `reply`, which must have room
+    /// for it: batches that wait are the sender's to count.
+    ///
+    /// # Errors
+    /// [`DeskError::Busy`] gives the batch up: it is to be answered 96.
+    pub fn submit(
+        &self,
+        requests: Vec<Request>,
+        reply: mpsc::Sender<Outcome>,
+    ) -> Result<(), DeskError> {
+        self.send(Job::Requests(requests, reply))
+    }
+
+    /// Asks the books something, or changes them, and waits until what was changed is durable.
+    ///
+    /// # Errors
+    /// [`DeskError`] where the desk is busy or frozen.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Books, Now) -> Result<(Vec<Record>, T), Inconsistent>
+        + Send
+        + 'static,
+    ) -> Result<T, DeskError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Question(Box::new(move |books, now| {
+            let (records, value) = question(books, now)?;
+            let release: Release = Box::new(move || {
+                // Whoever asked may have gone.
+                drop(reply.send(value));
+            });
+            Ok((records, release))
+        })))?;
+        answer.await.map_err(|_| DeskError::Frozen)
+    }
+
+    fn send(&self, job: Job) -> Result<(), DeskError> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => DeskError::Busy,
+            TrySendError::Disconnected(_) => DeskError::Frozen,
+        })
+    }
+}
+
+type Release = Box<dyn FnOnce() + Send>;
+type Question =
+    Box<dyn FnOnce(&mut Books, Now) -> Result<(Vec<Record>, Release), Inconsistent> + Send>;
+
+enum Job {
+    Requests(Vec<Request>, mpsc::Sender<Outcome>),
+    Question(Question),
+}
+
+/// What is decided and not yet durable.
+#[derive(Default)]
+struct Group {
+    requests: usize,
+    records: u64,
+    answers: Vec<(mpsc::Sender<Outcome>, Vec<Answer>)>,
+    releases: Vec<Release>,
+}
+
+struct Clerk {
+    books: Books,
+    store: Box<dyn Store>,
+    group: Group,
+    frozen: bool,
+    answers: metrics::Answers,
+    counters: metrics::Group,
+}
+
+/// Why nothing more is decided.
+#[derive(Debug, Error)]
+enum Failure {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Books(#[from] Inconsistent),
+}
+
+impl Clerk {
+    fn run(mut self, queue: &Receiver<Job>, group_requests_max: usize) {
+        while let Ok(first) = queue.recv() {
+            let now = Now::from_clock(self.books.newest());
+            let mut decided = self.expire(now).and_then(|()| self.take(first, now));
+            while decided.is_ok()
+                && self.group.requests < group_requests_max
+                && let Ok(next) = queue.try_recv()
+            {
+                decided = self.take(next, now);
+            }
+            if let Err(failure) = decided.and_then(|()| self.make_durable()) {
+                self.freeze(&failure);
+            }
+        }
+    }
+
+    fn expire(&mut self, now: Now) -> Result<(), Failure> {
+        if self.frozen {
+            return Ok(());
+        }
+        for record in self.books.expire(now)? {
+            self.counters.holds_expired.increment(1);
+            self.append(&record);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, job: Job, now: Now) -> Result<(), Failure> {
+        match job {
+            Job::Requests(requests, reply) => {
+                self.group.requests += requests.len();
+                // The reply goes in first, so that a failure half way closes this link as well.
+                let room = Vec::with_capacity(requests.len());
+                self.group.answers.push((reply, room));
+                for request in &requests {
+                    let answer = self.decide(request, now)?;
+                    if let Some((_, answers)) = self.group.answers.last_mut() {
+                        answers.push(answer);
+                    }
+                }
+            }
+            Job::Question(question) => {
+                self.group.requests += 1;
+                if self.frozen {
+                    return Ok(());
+                }
+                let (records, release) = question(&mut self.books, now)?;
+                for record in records {
+                    self.append(&record);
+                }
+                self.group.releases.push(release);
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, request: &Request, now: Now) -> Result<Answer, Failure> {
+        if self.frozen {
+            return Ok(Answer::bare(ResponseCode::SYSTEM_MALFUNCTION));
+        }
+        let (record, answer) = self.books.handle(request, now)?;
+        if let Some(record) = record {
+            self.append(&record);
+        }
+        self.answers.count(request.operation, answer.code);
+        Ok(answer)
+    }
+
+    fn append(&mut self, record: &Record) {
+        self.store.append(record);
+        self.group.records += 1;
+        if let Event::Decided(Decided {
+            effect: Effect::Debit { suspense, .. } | Effect::Credit { suspense, .. },
+            trace,
+            ..
+        }) = &record.event
+            && suspense.units() > 0
+        {
+            self.counters.suspense.increment(1);
+            warn!(acquirer = trace.acquirer.0, %suspense, "advice booked to suspense");
+        }
+    }
+
+    fn make_durable(&mut self) -> Result<(), Failure> {
+        if self.group.records > 0 {
+            let began = Instant::now();
+            self.store.sync()?;
+            let keys = self.books.keys_len();
+            self.counters
+                .durable(self.group.records, began.elapsed(), keys);
+        }
+        self.group.requests = 0;
+        self.group.records = 0;
+        for (reply, answers) in self.group.answers.drain(..) {
+            // A link that is gone needs no answer; the switch will reverse.
+            drop(reply.try_send(Outcome::Answers(answers)));
+        }
+        for release in self.group.releases.drain(..) {
+            release();
+        }
+        Ok(())
+    }
+
+    fn freeze(&mut self, failure: &Failure) {
+        let reason: &dyn std::error::Error = failure;
+        error!(
+            reason,
+            "the issuer is frozen: restart decides by the journal alone"
+        );
+        metrics::frozen();
+        self.frozen = true;
+        let group = std::mem::take(&mut self.group);
+        for (reply, _) in group.answers {
+            drop(reply.try_send(Outcome::Frozen));
+        }
+    }
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Requests(requests, _) => write!(formatter, "Requests({})", requests.len()),
+            Self::Question(_) => formatter.write_str("Question"),
+        }
+    }
+}
