@@ -35,7 +35,7 @@ impl AdditionalAmounts {
         blocks
             .iter()
             .take(6)
-            .flat_map(AdditionalAmount::to_bytes)
+            .flat_map(|block| block.to_bytes())
             .collect()
     }
 }
@@ -65,7 +65,7 @@ pub struct AdditionalAmount {
 }
 
 impl AdditionalAmount {
-    fn to_bytes(&self) -> [u8; 20] {
+    fn to_bytes(self) -> [u8; 20] {
         let mut block = [0; 20];
         let sign = [if self.minor < 0 { b'D' } else { b'C' }];
         let amount = twelve_digits(self.minor.unsigned_abs());

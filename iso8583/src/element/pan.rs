@@ -56,7 +56,7 @@ impl Pan {
 /// that is not all digits.
 #[must_use]
 pub fn passes_luhn(digits: &[u8]) -> bool {
-    !digits.is_empty() && all_digits(digits) && luhn_sum(digits) % 10 == 0
+    !digits.is_empty() && all_digits(digits) && luhn_sum(digits).is_multiple_of(10)
 }
 
 fn luhn_sum(digits: &[u8]) -> u32 {

@@ -187,6 +187,10 @@ impl<T> Session<T> {
     }
 
     /// The request is on its way: its answer will come with the token, or time out with it.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an admission is good for one sending"
+    )]
     pub fn sent(&mut self, now: Now, request: Admitted, token: T) {
         let deadline = now.instant + self.settings.answer_timeout;
         self.in_flight.insert(request.0, deadline, token);

@@ -1,0 +1,230 @@
+//! What a configuration says of a link, and what it means.
+
+use std::time::Duration;
+
+use iso8583::Dialect;
+use iso8583::frame::{Framer, LengthHeader};
+use iso8583::session::{NetworkCodes, Settings};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// One link as a configuration file has it. Every option has a default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinkConfig {
+    /// How messages stand on the wire: `iso87-ascii`, `iso87-ascii-binmap` or `iso87-bcd`.
+    pub dialect: String,
+    /// How the length before each frame is written.
+    pub length_header: LengthHeaderName,
+    /// Does each frame begin with a TPDU of five bytes? It is swapped in answers.
+    pub tpdu: bool,
+    /// Longest frame taken, in bytes, without the length. A longer one closes the connection.
+    pub frame_bytes_max: usize,
+    /// How long a frame may take from its first byte to its last. Too short cuts slow terminals
+    /// off, too long lets half frames occupy connections.
+    #[serde(with = "humantime_serde")]
+    pub frame_timeout: Duration,
+    /// How long a peer may refuse to take what waits for it before the connection is closed.
+    #[serde(with = "humantime_serde")]
+    pub write_timeout: Duration,
+    /// How many bytes may wait for a peer that does not read before the connection is closed.
+    pub unsent_bytes_max: usize,
+    /// How many undecodable messages in a row before the connection is closed. Each is answered
+    /// with 30 where enough of it could be read.
+    pub malformed_max: u32,
+    /// Do we sign on (0800/001) when connected, and send nothing before that is answered?
+    pub sign_on: bool,
+    /// After how much silence of the peer we send an echo test (0800/301); absent: never.
+    #[serde(with = "humantime_serde")]
+    pub echo_after: Option<Duration>,
+    /// How many echo tests or sign-ons in a row may stay unanswered before the connection is
+    /// closed.
+    pub network_tries: u8,
+    /// How long the answer to a sign-on or echo test may take.
+    #[serde(with = "humantime_serde")]
+    pub network_timeout: Duration,
+    /// How long the answer to a request of ours may take.
+    #[serde(with = "humantime_serde")]
+    pub answer_timeout: Duration,
+    /// How many requests of ours may wait for answers at once; one more is refused unsent.
+    pub in_flight_max: usize,
+    /// The institution id we give in our own network messages (DE 32); absent: none.
+    pub institution: Option<String>,
+}
+
+impl LinkConfig {
+    /// Checks the options and makes what a link runs on.
+    ///
+    /// # Errors
+    /// Names the option that cannot be.
+    pub fn parse(&self) -> Result<LinkSettings, LinkConfigError> {
+        let dialect =
+            Dialect::named(&self.dialect).ok_or_else(|| LinkConfigError::UnknownDialect {
+                name: self.dialect.clone(),
+            })?;
+        let header = LengthHeader::from(self.length_header);
+        if !(64..=header.max()).contains(&self.frame_bytes_max) {
+            return Err(LinkConfigError::OutOfRange {
+                option: "frame_bytes_max",
+                low: 64,
+                high: header.max(),
+            });
+        }
+        for (option, value) in [
+            ("in_flight_max", self.in_flight_max),
+            ("unsent_bytes_max", self.unsent_bytes_max),
+        ] {
+            if value == 0 {
+                return Err(LinkConfigError::OutOfRange {
+                    option,
+                    low: 1,
+                    high: usize::MAX,
+                });
+            }
+        }
+        Ok(LinkSettings {
+            dialect,
+            framer: Framer::new(header, self.tpdu, self.frame_bytes_max),
+            frame_timeout: self.frame_timeout,
+            write_timeout: self.write_timeout,
+            unsent_bytes_max: self.unsent_bytes_max,
+            malformed_max: self.malformed_max,
+            session: Settings {
+                sign_on: self.sign_on,
+                echo_after: self.echo_after,
+                network_tries: self.network_tries,
+                network_timeout: self.network_timeout,
+                answer_timeout: self.answer_timeout,
+                in_flight_max: self.in_flight_max,
+                institution: self.institution.clone(),
+                codes: NetworkCodes::default(),
+                ..Settings::default()
+            },
+        })
+    }
+}
+
+impl Default for LinkConfig {
+    fn default() -> Self {
+        let session = Settings::default();
+        Self {
+            dialect: Dialect::iso87_ascii().name().to_owned(),
+            length_header: LengthHeaderName::Binary2,
+            tpdu: false,
+            frame_bytes_max: 8_192,
+            frame_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            unsent_bytes_max: 1 << 20,
+            malformed_max: 10,
+            sign_on: session.sign_on,
+            echo_after: session.echo_after,
+            network_tries: session.network_tries,
+            network_timeout: session.network_timeout,
+            answer_timeout: session.answer_timeout,
+            in_flight_max: session.in_flight_max,
+            institution: session.institution,
+        }
+    }
+}
+
+/// [`LengthHeader`] as configurations write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LengthHeaderName {
+    /// Two bytes, most significant first.
+    Binary2,
+    /// Four ASCII digits.
+    Ascii4,
+    /// Two bytes of packed decimal.
+    Bcd2,
+}
+
+impl From<LengthHeaderName> for LengthHeader {
+    fn from(name: LengthHeaderName) -> Self {
+        match name {
+            LengthHeaderName::Binary2 => Self::Binary2,
+            LengthHeaderName::Ascii4 => Self::Ascii4,
+            LengthHeaderName::Bcd2 => Self::Bcd2,
+        }
+    }
+}
+
+/// What a link runs on: checked once, at start.
+#[derive(Clone, Debug)]
+pub struct LinkSettings {
+    pub(crate) dialect: &'static Dialect,
+    pub(crate) framer: Framer,
+    pub(crate) frame_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) unsent_bytes_max: usize,
+    pub(crate) malformed_max: u32,
+    pub(crate) session: Settings,
+}
+
+impl LinkSettings {
+    /// How long the answer to a request may take on this link.
+    #[must_use]
+    pub const fn answer_timeout(&self) -> Duration {
+        self.session.answer_timeout
+    }
+}
+
+/// An option of a link that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum LinkConfigError {
+    /// No dialect of that name.
+    #[error("dialect {name:?} is none of iso87-ascii, iso87-ascii-binmap, iso87-bcd")]
+    UnknownDialect {
+        /// What the configuration says.
+        name: String,
+    },
+    /// A number outside its range.
+    #[error("{option} is not in {low}..={high}")]
+    OutOfRange {
+        /// The option.
+        option: &'static str,
+        /// Smallest value.
+        low: usize,
+        /// Largest value.
+        high: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ok_the_options_of_a_terminal_link() {
+        let config: LinkConfig = toml::from_str(
+            "dialect = 'iso87-bcd'\nlength_header = 'bcd2'\ntpdu = true\necho_after = '60s'",
+        )
+        .unwrap();
+        let settings = config.parse().unwrap();
+        assert_eq!(settings.dialect.name(), "iso87-bcd");
+        assert_eq!(
+            settings.framer,
+            Framer::new(LengthHeader::Bcd2, true, 8_192)
+        );
+        assert_eq!(settings.session.echo_after, Some(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn err_what_cannot_be_is_named() {
+        let parse = |text: &str| {
+            toml::from_str::<LinkConfig>(text)
+                .unwrap()
+                .parse()
+                .unwrap_err()
+        };
+        assert_eq!(
+            parse("dialect = 'iso93'").to_string(),
+            "dialect \"iso93\" is none of iso87-ascii, iso87-ascii-binmap, iso87-bcd"
+        );
+        assert_eq!(
+            parse("length_header = 'ascii4'\nframe_bytes_max = 10000").to_string(),
+            "frame_bytes_max is not in 64..=9999"
+        );
+        assert!(toml::from_str::<LinkConfig>("answer_timeuot = '1s'").is_err());
+    }
+}

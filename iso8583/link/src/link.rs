@@ -1,0 +1,453 @@
+//! A connection and its session: read, feed, drain, write, sleep.
+
+use std::io;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use iso8583::frame::{Frame, FrameError};
+use iso8583::session::{CloseReason, Now, Output, Refused, Session, State};
+use iso8583::{DecodeError, EncodeError, Message, Undecodable};
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use crate::config::LinkSettings;
+
+/// What a link tells its program.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<T> {
+    /// The peer asks or tells something.
+    Request(Message),
+    /// The answer to a request of ours.
+    Answered {
+        /// What was given along with the request.
+        token: T,
+        /// The answer.
+        answer: Message,
+    },
+    /// No answer in time.
+    TimedOut {
+        /// What was given along with the request.
+        token: T,
+    },
+    /// An answer after its time: to be recorded, never delivered.
+    Late {
+        /// The answer.
+        answer: Message,
+        /// How long after the deadline.
+        late_by: Duration,
+    },
+    /// An answer to nothing that was asked on this link.
+    Unmatched {
+        /// The answer.
+        answer: Message,
+    },
+    /// Bytes that were no message. Answered with 30 already, where enough could be read.
+    Malformed {
+        /// What is wrong, and where.
+        error: DecodeError,
+    },
+    /// The link's state changed.
+    State(State),
+}
+
+/// Why a link is no more.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Closed {
+    /// The peer closed the connection.
+    #[error("closed by the peer")]
+    ByPeer,
+    /// The connection broke.
+    #[error("connection lost: {0}")]
+    Lost(#[source] io::Error),
+    /// The byte stream is out of step.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A frame was begun and not finished.
+    #[error("frame not complete after {after:?}, {held} bytes received")]
+    FrameTimeout {
+        /// The time allowed.
+        after: Duration,
+        /// Bytes of the unfinished frame.
+        held: usize,
+    },
+    /// The peer does not take what is sent to it.
+    #[error("peer does not read: {unsent} bytes wait for it")]
+    NotReading {
+        /// Bytes that waited.
+        unsent: usize,
+    },
+    /// Too many undecodable messages in a row.
+    #[error("{count} undecodable messages in a row, the last: {last}")]
+    Malformed {
+        /// How many.
+        count: u32,
+        /// What was wrong with the last.
+        last: DecodeError,
+    },
+    /// The session's own wish.
+    #[error(transparent)]
+    Session(CloseReason),
+}
+
+impl Closed {
+    /// The reason as a metric label.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::ByPeer => "by_peer",
+            Self::Lost(_) => "lost",
+            Self::Frame(_) => "bad_frame",
+            Self::FrameTimeout { .. } => "frame_timeout",
+            Self::NotReading { .. } => "not_reading",
+            Self::Malformed { .. } => "malformed",
+            Self::Session(_) => "session",
+        }
+    }
+}
+
+/// Why a request was not sent: nothing of it reached the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RequestRefused {
+    /// The session does not take it.
+    #[error(transparent)]
+    Session(#[from] Refused),
+    /// It cannot be written in the link's dialect.
+    #[error(transparent)]
+    Unencodable(#[from] EncodeError),
+    /// It is longer than the link's frames may be.
+    #[error(transparent)]
+    TooLong(#[from] FrameError),
+}
+
+/// One connection with its session. Owned by one task, which calls [`Link::next`] for what
+/// arrives, and [`Link::answer`] and [`Link::request`] for what is to leave; those only queue,
+/// and one system call writes the whole queue when `next` is called again.
+#[derive(Debug)]
+pub struct Link<T> {
+    stream: TcpStream,
+    settings: LinkSettings,
+    session: Session<T>,
+    inbox: BytesMut,
+    /// How much to read at a time: grows for a busy link, so that an idle one stays small.
+    read_bytes: usize,
+    outbox: BytesMut,
+    /// Since when an unfinished frame is waited for.
+    frame_deadline: Option<Instant>,
+    /// Until when the peer has to take some of the outbox.
+    write_deadline: Option<Instant>,
+    /// Undecodable messages since the last good one.
+    malformed: u32,
+    malformed_events: Vec<DecodeError>,
+    closing: Option<Closed>,
+    alarm: Alarm,
+}
+
+const READ_BYTES_MIN: usize = 2 << 10;
+const READ_BYTES_MAX: usize = 64 << 10;
+
+impl<T> Link<T> {
+    /// The link of a connection just made. Signs on where it is so configured.
+    #[must_use]
+    pub fn new(stream: TcpStream, settings: LinkSettings) -> Self {
+        let session = Session::new(settings.session.clone(), crate::now());
+        Self {
+            stream,
+            settings,
+            session,
+            inbox: BytesMut::new(),
+            read_bytes: READ_BYTES_MIN,
+            outbox: BytesMut::new(),
+            frame_deadline: None,
+            write_deadline: None,
+            malformed: 0,
+            malformed_events: Vec::new(),
+            closing: None,
+            alarm: Alarm::default(),
+        }
+    }
+
+    /// May requests be sent?
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.session.is_up()
+    }
+
+    /// Requests of ours that wait for answers.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.session.in_flight()
+    }
+
+    /// Bytes queued for the peer and not yet taken by the system.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Queues an answer.
+    ///
+    /// # Errors
+    /// Where it cannot be written in the link's dialect; nothing is queued then.
+    pub fn answer(&mut self, answer: &Message) -> Result<(), RequestRefused> {
+        self.queue(answer)
+    }
+
+    /// Queues a request; its answer comes with the token as [`Event::Answered`], or
+    /// [`Event::TimedOut`] does.
+    ///
+    /// # Errors
+    /// Why it will not be sent, with the token.
+    pub fn request(&mut self, message: &Message, token: T) -> Result<(), (RequestRefused, T)> {
+        let admitted = match self.session.admit(message) {
+            Ok(admitted) => admitted,
+            Err(refused) => return Err((refused.into(), token)),
+        };
+        match self.queue(message) {
+            Ok(()) => {
+                self.session.sent(crate::now(), admitted, token);
+                Ok(())
+            }
+            Err(refused) => Err((refused, token)),
+        }
+    }
+
+    /// Tells the peer that we leave; the link closes once that is answered.
+    pub fn sign_off(&mut self) {
+        self.session.sign_off(crate::now());
+    }
+
+    /// Writes what is queued, waits, and appends what happened to `events`: at least one event,
+    /// all that the socket held. Cancel-safe: everything is kept in the link.
+    ///
+    /// # Errors
+    /// Why the link is no more; the caller drops it and learns from [`Link::into_unanswered`]
+    /// what was left.
+    pub async fn next(&mut self, events: &mut Vec<Event<T>>) -> Result<(), Closed> {
+        loop {
+            self.drain(events);
+            self.write()?;
+            if !events.is_empty() {
+                return Ok(());
+            }
+            if let Some(reason) = self.closing.take() {
+                return Err(reason);
+            }
+            self.wait().await?;
+        }
+    }
+
+    /// What was sent and never answered.
+    pub fn into_unanswered(self) -> impl Iterator<Item = T> {
+        self.session.into_unanswered()
+    }
+
+    async fn wait(&mut self) -> Result<(), Closed> {
+        let deadline = self.deadline();
+        let unsent = !self.outbox.is_empty();
+        tokio::select! {
+            ready = self.stream.readable() => {
+                ready.map_err(Closed::Lost)?;
+                self.read()
+            }
+            ready = self.stream.writable(), if unsent => ready.map_err(Closed::Lost),
+            () = self.alarm.at(deadline) => self.handle_timeout(),
+        }
+    }
+
+    /// Reads all that the socket holds, up to a bound that keeps one link from starving others.
+    fn read(&mut self) -> Result<(), Closed> {
+        let mut budget = READ_BYTES_MAX;
+        loop {
+            self.inbox.reserve(self.read_bytes);
+            let room = self.inbox.capacity() - self.inbox.len();
+            match self.stream.try_read_buf(&mut self.inbox) {
+                Ok(0) => {
+                    self.handle_bytes()?;
+                    self.closing.get_or_insert(Closed::ByPeer);
+                    return Ok(());
+                }
+                Ok(read) if read == room => {
+                    self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
+                    budget = budget.saturating_sub(read);
+                    if budget == 0 {
+                        break;
+                    }
+                }
+                Ok(_) => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(Closed::Lost(error)),
+            }
+        }
+        self.handle_bytes()
+    }
+
+    fn handle_bytes(&mut self) -> Result<(), Closed> {
+        let now = crate::now();
+        let mut whole_frames = false;
+        while let Some(frame) = self.settings.framer.decode(&mut self.inbox)? {
+            whole_frames = true;
+            self.handle_frame(now, &frame);
+        }
+        if self.inbox.is_empty() {
+            self.frame_deadline = None;
+        } else if whole_frames || self.frame_deadline.is_none() {
+            self.frame_deadline = Some(now.instant + self.settings.frame_timeout);
+        }
+        Ok(())
+    }
+
+    fn handle_frame(&mut self, now: Now, frame: &Frame) {
+        match self.settings.dialect.decode(&frame.body) {
+            Ok(mut message) => {
+                self.malformed = 0;
+                message.set_header(frame.tpdu);
+                self.session.handle_message(now, message);
+            }
+            Err(undecodable) => self.handle_undecodable(frame, *undecodable),
+        }
+    }
+
+    fn handle_undecodable(&mut self, frame: &Frame, undecodable: Undecodable) {
+        let Undecodable { error, partial } = undecodable;
+        self.malformed += 1;
+        // An answer needs what it is matched by: DE 7 and 11 at the least (domain §2.5).
+        if let Some(mut partial) = partial.filter(|partial| partial.has(7) && partial.has(11)) {
+            partial.set_header(frame.tpdu);
+            if let Some(answer) = partial.format_error(error.path.data_element()) {
+                // What could be decoded can be encoded.
+                let _ = self.queue(&answer);
+            }
+        }
+        if self.malformed >= self.settings.malformed_max {
+            let closed = Closed::Malformed {
+                count: self.malformed,
+                last: error.clone(),
+            };
+            self.closing.get_or_insert(closed);
+        }
+        self.malformed_events.push(error);
+    }
+
+    fn handle_timeout(&mut self) -> Result<(), Closed> {
+        let now = crate::now();
+        let passed = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now.instant);
+        if passed(self.frame_deadline) {
+            let (after, held) = (self.settings.frame_timeout, self.inbox.len());
+            return Err(Closed::FrameTimeout { after, held });
+        }
+        if passed(self.write_deadline) {
+            return Err(Closed::NotReading {
+                unsent: self.outbox.len(),
+            });
+        }
+        self.session.handle_timeout(now);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [
+            self.session.poll_timeout(),
+            self.frame_deadline,
+            self.write_deadline,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Turns what the session says into events and bytes.
+    fn drain(&mut self, events: &mut Vec<Event<T>>) {
+        while let Some(output) = self.session.poll_output() {
+            events.push(match output {
+                Output::Send(message) => {
+                    // The session's own messages are of a few fixed fields.
+                    let _ = self.queue(&message);
+                    continue;
+                }
+                Output::Close(reason) => {
+                    self.closing.get_or_insert(Closed::Session(reason));
+                    continue;
+                }
+                Output::Request(message) => Event::Request(message),
+                Output::Answered { token, answer } => Event::Answered { token, answer },
+                Output::TimedOut { token } => Event::TimedOut { token },
+                Output::Late { answer, late_by } => Event::Late { answer, late_by },
+                Output::Unmatched { answer } => Event::Unmatched { answer },
+                Output::State(state) => Event::State(state),
+            });
+        }
+        events.extend(
+            self.malformed_events
+                .drain(..)
+                .map(|error| Event::Malformed { error }),
+        );
+    }
+
+    fn queue(&mut self, message: &Message) -> Result<(), RequestRefused> {
+        let dialect = self.settings.dialect;
+        self.settings
+            .framer
+            .encode(message.header(), &mut self.outbox, |out| {
+                dialect
+                    .encode(message, out)
+                    .map_err(RequestRefused::Unencodable)
+            })
+    }
+
+    /// Gives the system all it takes.
+    fn write(&mut self) -> Result<(), Closed> {
+        while !self.outbox.is_empty() {
+            match self.stream.try_write(&self.outbox) {
+                Ok(written) => {
+                    self.outbox.advance(written);
+                    self.write_deadline = None;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(Closed::Lost(error)),
+            }
+        }
+        if self.outbox.is_empty() {
+            // Gives the room back after a burst.
+            if self.outbox.capacity() > READ_BYTES_MAX * 2 {
+                self.outbox = BytesMut::new();
+            }
+            return Ok(());
+        }
+        if self.outbox.len() > self.settings.unsent_bytes_max {
+            return Err(Closed::NotReading {
+                unsent: self.outbox.len(),
+            });
+        }
+        if self.write_deadline.is_none() {
+            self.write_deadline = Some(crate::now().instant + self.settings.write_timeout);
+        }
+        Ok(())
+    }
+}
+
+/// One timer, armed anew only for an earlier time: it may wake too early, which costs less than
+/// arming it for every message.
+#[derive(Debug, Default)]
+struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Alarm {
+    async fn at(&mut self, deadline: Option<Instant>) {
+        let Some(deadline) = deadline else {
+            return std::future::pending().await;
+        };
+        let deadline = tokio::time::Instant::from_std(deadline);
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.is_elapsed() || deadline < sleep.deadline() {
+            sleep.as_mut().reset(deadline);
+        }
+        sleep.as_mut().await;
+    }
+}
