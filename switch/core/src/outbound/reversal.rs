@@ -1,0 +1,177 @@
+//! Reversals of our own: 0420 at once, then 0421 until the issuer acknowledges.
+//!
+//! ```text
+//! Due(at) ──sent──▶ Sent ──00, 21, 25, 94──▶ gone
+//!    ▲               │
+//!    └── later, 0421 ┴── no answer, another code
+//! ```
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use iso8583::element::{OriginalData, ResponseCode, transmission_time};
+use iso8583::session::Now;
+use iso8583::{FieldKey, Message, Mti};
+
+use crate::outbound::OutboundSettings;
+use crate::request::Request;
+
+/// The reversals of one issuer group, oldest first. Their number is bounded by the machine,
+/// which takes no request that would have no place here.
+#[derive(Debug)]
+pub(super) struct Reversals {
+    window: usize,
+    retry: Duration,
+    retry_max: Duration,
+    queue: HashMap<u64, Reversal>,
+    /// Those not under way, by the time they are due and by age.
+    due: BTreeSet<(Instant, u64)>,
+    next_id: u64,
+    /// How many reversals of each original.
+    originals: HashMap<FieldKey, usize>,
+}
+
+#[derive(Debug)]
+struct Reversal {
+    original: FieldKey,
+    message: Message,
+    /// Time to the next repeat.
+    wait: Duration,
+}
+
+impl Reversals {
+    pub(super) fn new(settings: &OutboundSettings) -> Self {
+        Self {
+            window: settings.reversal_window.max(1),
+            retry: settings.reversal_retry,
+            retry_max: settings.reversal_retry_max,
+            queue: HashMap::new(),
+            due: BTreeSet::new(),
+            next_id: 0,
+            originals: HashMap::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Is the transaction of this key being undone?
+    pub(super) fn undoes(&self, original: &FieldKey) -> bool {
+        self.originals.contains_key(original)
+    }
+
+    pub(super) fn push(&mut self, now: Now, request: &Request, reason: ResponseCode) {
+        let reversal = Reversal {
+            original: request.key,
+            message: message(now, &request.message, reason),
+            wait: self.retry,
+        };
+        *self.originals.entry(request.key).or_default() += 1;
+        self.queue.insert(self.next_id, reversal);
+        self.due.insert((now.instant, self.next_id));
+        self.next_id = self.next_id.wrapping_add(1);
+    }
+
+    /// The first that is due, if the window has room. It is under way then.
+    pub(super) fn next_to_send(&mut self, now: Instant) -> Option<(u64, Message)> {
+        let (at, id) = *self.due.first().filter(|(at, _)| *at <= now)?;
+        if self.under_way() >= self.window {
+            return None;
+        }
+        self.due.remove(&(at, id));
+        Some((id, self.queue.get(&id)?.message.clone()))
+    }
+
+    /// Did the answer settle it? 00: undone; 21, 25: nothing to undo; 94: undone before.
+    pub(super) fn answered(&mut self, now: Instant, id: u64, code: Option<ResponseCode>) -> bool {
+        let settled = matches!(
+            code,
+            Some(
+                ResponseCode::APPROVED
+                    | ResponseCode::NO_ACTION_TAKEN
+                    | ResponseCode::RECORD_NOT_FOUND
+                    | ResponseCode::DUPLICATE
+            )
+        );
+        if !settled {
+            self.unanswered(now, id);
+            return false;
+        }
+        if let Some(reversal) = self.queue.remove(&id)
+            && let Some(count) = self.originals.get_mut(&reversal.original)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.originals.remove(&reversal.original);
+            }
+        }
+        true
+    }
+
+    /// Sent, perhaps received: next time as a repeat, and later each time.
+    pub(super) fn unanswered(&mut self, now: Instant, id: u64) {
+        if let Some(reversal) = self.queue.get_mut(&id) {
+            reversal.message.set_mti(reversal.message.mti().repeat());
+            self.due.insert((now + reversal.wait, id));
+            reversal.wait = (reversal.wait * 2).min(self.retry_max);
+        }
+    }
+
+    /// Not sent: the same again, a little later.
+    pub(super) fn unsent(&mut self, now: Instant, id: u64) {
+        if self.queue.contains_key(&id) {
+            self.due.insert((now + self.retry, id));
+        }
+    }
+
+    /// The link is back: none waits for its time, oldest first.
+    pub(super) fn retry_now(&mut self, now: Instant) {
+        self.due = self.due.iter().map(|(_, id)| (now, *id)).collect();
+        self.queue
+            .values_mut()
+            .for_each(|reversal| reversal.wait = self.retry);
+    }
+
+    /// When the next one is due; None also while the window is full.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let (at, _) = self
+            .due
+            .first()
+            .filter(|_| self.under_way() < self.window)?;
+        Some(*at)
+    }
+
+    fn under_way(&self) -> usize {
+        self.queue.len() - self.due.len()
+    }
+}
+
+/// What a reversal repeats of its original (domain §2.2); DE 11 as well: the switch has no trace
+/// numbers of its own, and the class tells the two apart.
+const OF_THE_ORIGINAL: [u8; 18] = [
+    2, 3, 4, 11, 12, 13, 15, 18, 22, 23, 25, 32, 33, 37, 38, 41, 42, 49,
+];
+
+/// 0420 with DE 39 the reason and DE 90 the original.
+fn message(now: Now, original: &Message, reason: ResponseCode) -> Message {
+    let mut reversal = Message::new(Mti::REVERSAL_ADVICE);
+    for de in OF_THE_ORIGINAL {
+        reversal.copy(de, original);
+    }
+    reversal
+        .set(7, &transmission_time(now.utc))
+        .set(39, reason.as_bytes());
+    let original = OriginalData::new(
+        original.mti(),
+        original.field(11).unwrap_or_default(),
+        original.field(7).unwrap_or_default(),
+        original.field(32),
+        original.field(33),
+    );
+    // Admission made sure of DE 7 and 11, and the dialect of the others' lengths.
+    if let Ok(original) = original {
+        reversal.set(90, original.as_bytes());
+    }
+    reversal
+}

@@ -1,0 +1,505 @@
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test names what it expects"
+)]
+
+use std::time::Duration;
+
+use jiff::tz::Offset;
+
+use iso8583::Mti;
+
+use super::*;
+use crate::inbound::{Admission, Inbound};
+use crate::request::ConnectionId;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A listener, a group and their time.
+struct Kit {
+    inbound: Inbound,
+    outbound: Outbound,
+    now: Now,
+}
+
+impl Kit {
+    fn up() -> Self {
+        Self::with(OutboundSettings::default())
+    }
+
+    fn with(settings: OutboundSettings) -> Self {
+        let inbound = Inbound {
+            default_acquirer: b"900001".to_vec(),
+            forwarder: b"999001".to_vec(),
+            business_offset: Offset::constant(9),
+        };
+        let now = Now {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a starting point; time is then virtual"
+            )]
+            instant: Instant::now(),
+            utc: "2026-03-15T15:30:15Z".parse().unwrap(),
+        };
+        let mut outbound = Outbound::new(settings);
+        outbound.handle_link(now, true);
+        Self {
+            inbound,
+            outbound,
+            now,
+        }
+    }
+
+    fn admit(&self, message: Message) -> Box<Request> {
+        match self.inbound.admit(self.now, ConnectionId(7), message) {
+            Admission::Admitted(request) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refusal(&self, message: Message) -> (Refusal, Message) {
+        match self.inbound.admit(self.now, ConnectionId(7), message) {
+            Admission::Refused(refusal, answer) => (refusal, answer.message),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Asks; the outputs.
+    fn ask(&mut self, message: Message) -> Vec<Output> {
+        let request = self.admit(message);
+        self.outbound.handle_request(request);
+        self.outputs()
+    }
+
+    /// Asks; what is sent to the issuer.
+    fn sent(&mut self, message: Message) -> (Token, Message) {
+        match self.ask(message).pop() {
+            Some(Output::Send { token, message }) => (token, message),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn outputs(&mut self) -> Vec<Output> {
+        core::iter::from_fn(|| self.outbound.poll_output()).collect()
+    }
+
+    fn answers(&mut self) -> Vec<Message> {
+        self.outputs().into_iter().filter_map(answer).collect()
+    }
+
+    fn after(&mut self, time: Duration) -> Vec<Output> {
+        self.now.instant += time;
+        self.outbound.handle_timeout(self.now);
+        self.outputs()
+    }
+}
+
+fn answer(output: Output) -> Option<Message> {
+    match output {
+        Output::Answer(answer) => Some(answer.message),
+        _ => None,
+    }
+}
+
+fn code(message: &Message) -> &str {
+    message.text(39).unwrap()
+}
+
+fn purchase() -> Message {
+    let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+    for (de, value) in [
+        (2, "9999990100000005"),
+        (3, "000000"),
+        (4, "000000015000"),
+        (7, "0315023015"),
+        (11, "000123"),
+        (12, "113015"),
+        (13, "0315"),
+        (14, "3012"),
+        (22, "021"),
+        (25, "00"),
+        (32, "450001"),
+        (35, "9999990100000005=30121010000000000000"),
+        (37, "607411000123"),
+        (41, "TERM0001"),
+        (42, "MERCHANT0000001"),
+        (48, "01008MALL000105003123"),
+        (49, "410"),
+    ] {
+        message.set(de, value.as_bytes());
+    }
+    message.set(52, &[0xDE; 8]);
+    message
+}
+
+fn approval(request: &Message) -> Message {
+    let mut answer = request.response(ResponseCode::APPROVED).unwrap();
+    answer.set(38, b"A12345").set(54, b"0002410C000000085000");
+    answer
+}
+
+#[test]
+fn keys_travel_unchanged_and_the_answer_is_the_acquirers_in_what_is_the_acquirers() {
+    let mut kit = Kit::up();
+    let mut received = purchase();
+    received
+        .set(33, b"777001")
+        .set_header(Some(iso8583::frame::Tpdu::new([0x60, 0, 3, 0, 0])));
+    let (token, sent) = kit.sent(received.clone());
+    for de in [7, 11, 12, 13, 32, 37, 41, 42, 35, 52] {
+        assert_eq!(sent.field(de), received.field(de), "DE {de}");
+    }
+    assert_eq!(
+        (sent.text(33), sent.text(15)),
+        (Some("999001"), Some("0316"))
+    );
+
+    let mut issuers = approval(&sent);
+    issuers
+        .set(11, b"999999")
+        .set(37, b"XXXXXXXXXXXX")
+        .set(4, b"000000010000")
+        .set(14, b"3012");
+    kit.outbound.handle_answer(kit.now, token, issuers);
+    let answers = kit.answers();
+    let fields: Vec<u8> = answers[0].present().iter().collect();
+    assert_eq!(
+        fields,
+        [
+            2, 3, 4, 7, 11, 12, 13, 15, 32, 33, 37, 38, 39, 41, 42, 48, 49, 54
+        ]
+    );
+    for de in [7, 11, 32, 33, 37] {
+        assert_eq!(answers[0].field(de), received.field(de), "DE {de}");
+    }
+    assert_eq!(answers[0].text(4), Some("000000010000"), "the issuer's");
+    assert_eq!(
+        answers[0].header(),
+        received.header().map(|tpdu| tpdu.swapped())
+    );
+    assert_eq!((kit.outbound.in_flight(), kit.outbound.reversals()), (0, 0));
+}
+
+#[test]
+fn what_the_acquirer_did_not_send_is_not_in_its_answer() {
+    let mut kit = Kit::up();
+    let mut received = purchase();
+    received.remove(2).remove(32);
+    let (token, sent) = kit.sent(received);
+    assert_eq!(
+        (sent.text(32), sent.text(2)),
+        (Some("900001"), Some("9999990100000005"))
+    );
+    kit.outbound.handle_answer(kit.now, token, approval(&sent));
+    let answers = kit.answers();
+    assert!(
+        ![2, 32, 33].iter().any(|de| answers[0].has(*de)),
+        "{:?}",
+        answers[0]
+    );
+}
+
+#[test]
+fn a_request_without_an_answer_is_answered_91_and_reversed_until_acknowledged() {
+    let mut kit = Kit::up();
+    let (token, sent) = kit.sent(purchase());
+    kit.outbound.handle_timed_out(kit.now, token);
+    let mut outputs = kit.outputs();
+    let Some(Output::Answer(answer)) = outputs.pop() else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!(code(&answer.message), "91");
+    let Some(Output::Refused(Refusal::TimedOut)) = outputs.pop() else {
+        panic!("{outputs:?}")
+    };
+    let Some(Output::Send {
+        token,
+        message: reversal,
+    }) = outputs.pop()
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (reversal.mti(), code(&reversal)),
+        (Mti::REVERSAL_ADVICE, "68")
+    );
+    assert_eq!(
+        reversal.text(90),
+        Some("020000012303150230150000045000100000999001")
+    );
+    for de in [2, 3, 4, 11, 12, 13, 32, 37, 41, 42, 49] {
+        assert_eq!(reversal.field(de), sent.field(de), "DE {de}");
+    }
+    for de in [14, 35, 48, 52] {
+        assert!(!reversal.has(de), "DE {de}");
+    }
+
+    kit.outbound.handle_timed_out(kit.now, token);
+    assert!(matches!(kit.outputs()[..], [Output::ReversalUnanswered]));
+    assert!(kit.after(4 * SECOND).is_empty());
+    let repeat = kit.after(SECOND).pop();
+    let Some(Output::Send {
+        token,
+        message: repeat,
+    }) = repeat
+    else {
+        panic!("{repeat:?}")
+    };
+    assert_eq!(
+        (repeat.mti().to_string().as_str(), repeat.text(7)),
+        ("0421", reversal.text(7))
+    );
+    kit.outbound.handle_answer(
+        kit.now,
+        token,
+        repeat.response(ResponseCode::APPROVED).unwrap(),
+    );
+    assert!(matches!(kit.outputs()[..], [Output::ReversalAcknowledged]));
+    assert_eq!(
+        (kit.outbound.reversals(), kit.outbound.poll_timeout()),
+        (0, None)
+    );
+}
+
+#[test]
+fn a_transaction_being_reversed_is_not_given_to_the_issuer_again() {
+    let mut kit = Kit::up();
+    let (token, _) = kit.sent(purchase());
+    kit.outbound.handle_lost(kit.now, token);
+    kit.outputs();
+    let mut repeat = purchase();
+    repeat.set_mti(repeat.mti().repeat());
+    let outputs = kit.ask(repeat);
+    assert!(matches!(
+        outputs[..],
+        [Output::Refused(Refusal::BeingReversed), Output::Answer(_)]
+    ));
+}
+
+#[test]
+fn a_reversal_waits_for_the_link_and_goes_out_when_it_is_back() {
+    let mut kit = Kit::up();
+    let (token, _) = kit.sent(purchase());
+    kit.outbound.handle_link(kit.now, false);
+    kit.outbound.handle_lost(kit.now, token);
+    assert!(
+        !kit.outputs()
+            .iter()
+            .any(|output| matches!(output, Output::Send { .. }))
+    );
+    assert!(kit.after(60 * SECOND).is_empty());
+    assert_eq!(kit.outbound.poll_timeout(), None);
+    kit.outbound.handle_link(kit.now, true);
+    assert!(matches!(
+        kit.outputs()[..],
+        [Output::Send {
+            token: Token::Reversal(_),
+            ..
+        }]
+    ));
+}
+
+#[test]
+fn inquiries_and_advices_are_not_reversed() {
+    let mut inquiry = purchase();
+    inquiry.set_mti(Mti::AUTHORIZATION_REQUEST);
+    inquiry.set(3, b"310000").remove(4);
+    let mut advice = purchase();
+    advice.set_mti(Mti::FINANCIAL_ADVICE);
+    let mut reversal = purchase();
+    reversal.set_mti(Mti::REVERSAL_REQUEST);
+    for message in [inquiry, advice, reversal] {
+        let mut kit = Kit::up();
+        let (token, _) = kit.sent(message);
+        kit.outbound.handle_timed_out(kit.now, token);
+        assert_eq!(kit.answers().len(), 1);
+        assert_eq!(kit.outbound.reversals(), 0);
+    }
+}
+
+#[test]
+fn a_repeat_in_flight_shares_the_answer_and_another_transaction_gets_94() {
+    let mut kit = Kit::up();
+    let (token, sent) = kit.sent(purchase());
+    let mut repeat = purchase();
+    repeat.set_mti(repeat.mti().repeat());
+    assert!(kit.ask(repeat).is_empty(), "it waits");
+    let mut other = purchase();
+    other.set(4, b"000000015001");
+    let outputs = kit.ask(other);
+    assert!(matches!(outputs[0], Output::Refused(Refusal::Duplicate)));
+    assert_eq!(
+        outputs
+            .into_iter()
+            .filter_map(answer)
+            .map(|m| code(&m).to_owned())
+            .collect::<Vec<_>>(),
+        ["94"]
+    );
+    kit.outbound.handle_answer(kit.now, token, approval(&sent));
+    let answers = kit.answers();
+    assert_eq!(answers.len(), 2);
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[test]
+fn an_undelivered_approval_is_reversed_and_a_decline_is_not() {
+    let mut kit = Kit::up();
+    let (token, sent) = kit.sent(purchase());
+    kit.outbound.handle_answer(kit.now, token, approval(&sent));
+    let Some(Output::Answer(answer)) = kit.outputs().pop() else {
+        panic!()
+    };
+    kit.outbound
+        .handle_undeliverable(kit.now, &answer.undo.unwrap());
+    let Some(Output::Send { message, .. }) = kit.outputs().pop() else {
+        panic!()
+    };
+    assert_eq!((code(&message), message.text(38)), ("22", Some("A12345")));
+
+    let (token, sent) = Kit::up().sent(purchase());
+    let mut kit = Kit::up();
+    kit.sent(purchase());
+    let decline = sent.response(ResponseCode::INSUFFICIENT_FUNDS).unwrap();
+    kit.outbound.handle_answer(kit.now, token, decline);
+    let Some(Output::Answer(answer)) = kit.outputs().pop() else {
+        panic!()
+    };
+    assert!(answer.undo.is_none());
+}
+
+#[test]
+fn an_answer_without_a_response_code_is_unusable_and_reversed() {
+    let mut kit = Kit::up();
+    let (token, sent) = kit.sent(purchase());
+    let mut unusable = approval(&sent);
+    unusable.remove(39);
+    kit.outbound.handle_answer(kit.now, token, unusable);
+    assert_eq!(kit.outbound.reversals(), 1);
+    assert_eq!(code(&kit.answers()[0]), "20");
+}
+
+#[test]
+fn nothing_is_sent_while_the_link_is_down_or_no_place_is_left() {
+    let mut kit = Kit::with(OutboundSettings {
+        transactions_max: 1,
+        ..OutboundSettings::default()
+    });
+    kit.sent(purchase());
+    let mut second = purchase();
+    second.set(11, b"000124");
+    let outputs = kit.ask(second);
+    assert!(matches!(outputs[0], Output::Refused(Refusal::Overloaded)));
+
+    let mut kit = Kit::up();
+    kit.outbound.handle_link(kit.now, false);
+    let outputs = kit.ask(purchase());
+    assert!(matches!(outputs[0], Output::Refused(Refusal::IssuerDown)));
+    assert_eq!(
+        outputs
+            .into_iter()
+            .filter_map(answer)
+            .map(|m| code(&m).to_owned())
+            .collect::<Vec<_>>(),
+        ["91"]
+    );
+    assert_eq!(kit.outbound.in_flight(), 0);
+}
+
+#[test]
+fn only_a_window_of_reversals_is_under_way_at_a_time() {
+    let mut kit = Kit::with(OutboundSettings {
+        reversal_window: 2,
+        ..OutboundSettings::default()
+    });
+    let tokens: Vec<Token> = (0..5_u32)
+        .map(|stan| {
+            let mut message = purchase();
+            message.set(11, format!("{stan:06}").as_bytes());
+            kit.sent(message).0
+        })
+        .collect();
+    for token in tokens {
+        kit.outbound.handle_timed_out(kit.now, token);
+    }
+    let mut under_way: VecDeque<Token> = VecDeque::new();
+    let mut settled = 0;
+    loop {
+        under_way.extend(kit.outputs().into_iter().filter_map(|output| match output {
+            Output::Send { token, .. } => Some(token),
+            _ => None,
+        }));
+        assert!(under_way.len() <= 2);
+        let Some(token) = under_way.pop_front() else {
+            break;
+        };
+        let mut acknowledged = Message::new("0430".parse().unwrap());
+        acknowledged.set(39, b"00");
+        kit.outbound.handle_answer(kit.now, token, acknowledged);
+        settled += 1;
+    }
+    assert_eq!((settled, kit.outbound.reversals()), (5, 0));
+}
+
+#[test]
+fn nothing_sensitive_is_kept_while_the_answer_is_waited_for() {
+    let mut kit = Kit::up();
+    kit.sent(purchase());
+    let kept = &kit
+        .outbound
+        .in_flight
+        .values()
+        .next()
+        .unwrap()
+        .request
+        .message;
+    assert!(![35, 45, 52, 53, 55].iter().any(|de| kept.has(*de)));
+    assert_eq!(kept.text(48), Some("01008MALL0001"), "no CVV2");
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_named_in_de_44() {
+    let kit = Kit::up();
+    for de in [3, 4, 7, 11, 41, 49] {
+        let mut message = purchase();
+        message.remove(de);
+        let (refusal, answer) = kit.refusal(message);
+        assert_eq!(refusal, Refusal::Format(de));
+        assert_eq!(
+            (code(&answer), answer.text(44)),
+            ("30", Some(format!("{de:03}").as_str()))
+        );
+    }
+    let changes: [(u8, &[u8], Refusal); 3] = [
+        (2, b"9999990100000013", Refusal::Format(35)),
+        (35, b"9999990100000005", Refusal::Format(35)),
+        (48, b"01001A01001B", Refusal::Format(48)),
+    ];
+    for (de, value, expected) in changes {
+        let mut message = purchase();
+        message.set(de, value);
+        assert_eq!(kit.refusal(message).0, expected);
+    }
+    let mut without_card = purchase();
+    without_card.remove(2).remove(35);
+    assert_eq!(kit.refusal(without_card).0, Refusal::Format(2));
+}
+
+#[test]
+fn other_messages_are_refused_with_12_and_answers_are_dropped() {
+    let kit = Kit::up();
+    for mti in ["0500", "0600", "1200", "0320"] {
+        let mut message = purchase();
+        message.set_mti(mti.parse().unwrap());
+        let (refusal, answer) = kit.refusal(message);
+        assert_eq!(
+            (refusal, code(&answer)),
+            (Refusal::UnsupportedMessage, "12"),
+            "{mti}"
+        );
+    }
+    let mut answer = purchase();
+    answer.set_mti("0210".parse().unwrap());
+    let admission = kit.inbound.admit(kit.now, ConnectionId(7), answer);
+    assert!(matches!(admission, Admission::Dropped));
+}

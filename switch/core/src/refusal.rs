@@ -1,0 +1,95 @@
+//! Why the switch itself answers, and with which code.
+
+use iso8583::element::ResponseCode;
+use thiserror::Error;
+
+/// A request the switch answers without the issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum Refusal {
+    /// A data element is missing or wrong.
+    #[error("DE {0} is missing or wrong")]
+    Format(u8),
+    /// No message of this kind is switched here.
+    #[error("message type not supported")]
+    UnsupportedMessage,
+    /// No prefix of the routing table fits the card number.
+    #[error("no issuer of this card number")]
+    NoSuchIssuer,
+    /// The issuer is known, but no group of links serves it.
+    #[error("issuer without a route")]
+    NoRoute,
+    /// The issuer's link is down or not signed on: nothing was sent.
+    #[error("issuer link down")]
+    IssuerDown,
+    /// A table or queue is at its bound: nothing was sent.
+    #[error("too much in flight")]
+    Overloaded,
+    /// Sent, and not answered in time.
+    #[error("issuer did not answer in time")]
+    TimedOut,
+    /// Sent, and the link broke before the answer.
+    #[error("issuer link lost before the answer")]
+    LinkLost,
+    /// The issuer's answer cannot be used.
+    #[error("issuer's answer is unusable")]
+    InvalidResponse,
+    /// The key of a transaction in flight, for another transaction.
+    #[error("another transaction with the same key is in flight")]
+    Duplicate,
+    /// The original is being reversed: its approval must not be given again.
+    #[error("the original is being reversed")]
+    BeingReversed,
+}
+
+impl Refusal {
+    /// DE 39 of the answer (domain §2.5).
+    #[must_use]
+    pub const fn response_code(self) -> ResponseCode {
+        match self {
+            Self::Format(_) => ResponseCode::FORMAT_ERROR,
+            Self::UnsupportedMessage => ResponseCode::INVALID_TRANSACTION,
+            Self::NoSuchIssuer => ResponseCode::NO_SUCH_ISSUER,
+            Self::NoRoute => ResponseCode::NO_ROUTE,
+            Self::IssuerDown
+            | Self::Overloaded
+            | Self::TimedOut
+            | Self::LinkLost
+            | Self::BeingReversed => ResponseCode::ISSUER_INOPERATIVE,
+            Self::InvalidResponse => ResponseCode::INVALID_RESPONSE,
+            Self::Duplicate => ResponseCode::DUPLICATE,
+        }
+    }
+
+    /// The reason as a metric label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Format(_) => "format",
+            Self::UnsupportedMessage => "unsupported_message",
+            Self::NoSuchIssuer => "no_such_issuer",
+            Self::NoRoute => "no_route",
+            Self::IssuerDown => "issuer_down",
+            Self::Overloaded => "overloaded",
+            Self::TimedOut => "timed_out",
+            Self::LinkLost => "link_lost",
+            Self::InvalidResponse => "invalid_response",
+            Self::Duplicate => "duplicate",
+            Self::BeingReversed => "being_reversed",
+        }
+    }
+
+    /// Every reason, for registering metrics ahead.
+    pub const LABELS: [&'static str; 11] = [
+        "format",
+        "unsupported_message",
+        "no_such_issuer",
+        "no_route",
+        "issuer_down",
+        "overloaded",
+        "timed_out",
+        "link_lost",
+        "invalid_response",
+        "duplicate",
+        "being_reversed",
+    ];
+}
