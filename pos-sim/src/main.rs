@@ -1,2 +1,7 @@
-//! Under construction.
-fn main() {}
+//! The `pos-sim` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pos_sim::cli::run(std::env::args_os())
+}
