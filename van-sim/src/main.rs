@@ -1,2 +1,5 @@
-//! Under construction.
-fn main() {}
+//! The `van-sim` command.
+
+fn main() -> std::process::ExitCode {
+    van_sim::cli::main()
+}
