@@ -1,1 +1,186 @@
-//! Under construction.
+//! The card-authorization switch: tokio around [`switch_core`].
+//!
+//! A task a connection, a task an issuer group. An acquirer's task reads a batch, admits and
+//! routes it, and hands each group one batch (the hop right); the group's task sends them, and
+//! hands each connection one batch of answers (the hop left). No decision is made in this crate.
+//!
+//! ```text
+//! VAN, POS ──▶ acquirers ──(Directory: batches)──▶ issuers ──▶ issuer host
+//!          ◀──           ◀────────────────────────         ◀──
+//! ```
+
+mod acquirers;
+mod admin;
+mod cli;
+pub mod config;
+mod directory;
+mod issuers;
+mod latency;
+mod metrics;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use iso8583_link::accept::Acceptor;
+use switch_core::GroupId;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+pub use cli::main_with_args;
+pub use config::Config;
+
+use crate::acquirers::Listener;
+use crate::config::{Checked, ConfigError};
+use crate::directory::{Directory, ToGroup};
+use crate::issuers::Group;
+use crate::latency::Latency;
+
+/// Renders the metrics of the process.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// A switch whose ports are taken and which serves nobody yet.
+#[derive(Debug)]
+pub struct Switch {
+    checked: Checked,
+    listeners: Vec<Acceptor>,
+    admin: TcpListener,
+    addresses: Addresses,
+}
+
+/// Where a switch listens.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// By the listener's name.
+    pub listeners: HashMap<String, SocketAddr>,
+    /// Metrics and health.
+    pub admin: SocketAddr,
+}
+
+/// Why a switch does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The configuration cannot be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A port cannot be taken.
+    #[error("cannot listen on {address} ({what}; {hint}): {error}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Which of our listeners.
+        what: String,
+        /// How to choose another.
+        hint: String,
+        /// The system's words.
+        error: std::io::Error,
+    },
+}
+
+impl Switch {
+    /// Checks the configuration and takes the ports.
+    ///
+    /// # Errors
+    /// Names the option or the port.
+    pub async fn bind(config: &Config) -> Result<Self, StartError> {
+        let checked = config.check()?;
+        let mut listeners = Vec::new();
+        let mut addresses = HashMap::new();
+        for listener in &checked.listeners {
+            let hint = format!("--listen {}=HOST:PORT", listener.name);
+            let what = format!("listener {}", listener.name);
+            let (socket, address) = listen(&listener.address, what, hint).await?;
+            addresses.insert(listener.name.clone(), address);
+            listeners.push(Acceptor::new(socket, listener.connections_max));
+        }
+        let hint = "--admin HOST:PORT".to_owned();
+        let (admin, address) = listen(&checked.admin, "admin".to_owned(), hint).await?;
+        let addresses = Addresses {
+            listeners: addresses,
+            admin: address,
+        };
+        Ok(Self {
+            checked,
+            listeners,
+            admin,
+            addresses,
+        })
+    }
+
+    /// Where it listens: of use where a port was left to the system.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Serves until `shutdown` is cancelled: then stops accepting, lets what is in flight be
+    /// answered (no longer than the drain time), signs off at the issuers and closes.
+    pub async fn run(self, render: RenderMetrics, shutdown: CancellationToken) {
+        metrics::describe();
+        let latency = Arc::new(Latency::default());
+        let (directory, queues) = self.directory();
+        let issuers = TaskTracker::new();
+        let leave = CancellationToken::new();
+        for (place, (config, queue)) in self.checked.groups.iter().zip(queues).enumerate() {
+            let group = Group::new(GroupId(place), config, queue, Arc::clone(&directory));
+            issuers.spawn(group.run(leave.clone()));
+        }
+        let admin = tokio::spawn(admin::serve(
+            self.admin,
+            Arc::clone(&directory),
+            Arc::clone(&latency),
+            render,
+            leave.clone(),
+        ));
+        let acquirers = TaskTracker::new();
+        for (acceptor, config) in self.listeners.into_iter().zip(&self.checked.listeners) {
+            let listener = Listener::new(config, &self.checked, &directory, &latency);
+            acquirers.spawn(listener.run(acceptor, acquirers.clone(), shutdown.clone()));
+        }
+        info!(listeners = ?self.addresses.listeners, admin = %self.addresses.admin, "switch is up");
+
+        shutdown.cancelled().await;
+        info!("switch drains");
+        acquirers.close();
+        acquirers.wait().await;
+        leave.cancel();
+        issuers.close();
+        issuers.wait().await;
+        if let Err(error) = admin.await {
+            warn!(%error, "admin server ended badly");
+        }
+        info!("switch is down");
+    }
+
+    fn directory(&self) -> (Arc<Directory>, Vec<mpsc::Receiver<ToGroup>>) {
+        let (senders, receivers) = self
+            .checked
+            .groups
+            .iter()
+            .map(|group| mpsc::channel(group.queue_batches_max))
+            .unzip();
+        (Arc::new(Directory::new(senders)), receivers)
+    }
+}
+
+async fn listen(
+    address: &str,
+    what: String,
+    hint: String,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::Listen {
+        address: address.to_owned(),
+        what,
+        hint,
+        error,
+    };
+    let bound = match TcpListener::bind(address).await {
+        Ok(listener) => listener.local_addr().map(|address| (listener, address)),
+        Err(error) => Err(error),
+    };
+    bound.map_err(failed)
+}

@@ -16,7 +16,6 @@ use crate::config::LinkSettings;
 
 /// What a link tells its program.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Event<T> {
     /// The peer asks or tells something.
     Request(Message),

@@ -67,11 +67,7 @@ impl Request {
         // Admitted requests are answerable; the fallback is never met.
         let mut message = answer.unwrap_or_else(|| Message::new(self.message.mti()));
         self.restore(&mut message);
-        Answer {
-            connection: self.connection,
-            message,
-            undo: None,
-        }
+        self.answer_with(message)
     }
 
     /// The issuer's answer as the acquirer gets it.
@@ -90,9 +86,19 @@ impl Request {
             issuers.set_mti(mti);
         }
         self.restore(&mut issuers);
+        self.answer_with(issuers)
+    }
+
+    const fn answer_with(&self, message: Message) -> Answer {
+        let Self {
+            connection,
+            admitted,
+            ..
+        } = *self;
         Answer {
-            connection: self.connection,
-            message: issuers,
+            connection,
+            admitted,
+            message,
             undo: None,
         }
     }

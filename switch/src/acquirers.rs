@@ -1,0 +1,303 @@
+//! Acquirers: a listener accepts, and each connection has a task of its own.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use iso8583::Message;
+use iso8583_link::accept::{Accepted, Acceptor};
+use iso8583_link::{Closed, Event, Link, LinkSettings};
+use switch_core::{
+    Admission, Answer, ConnectionId, GroupId, Inbound, Refusal, Request, RouteTable,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info};
+
+use crate::config::{Checked, CheckedListener};
+use crate::directory::{Delivery, Directory};
+use crate::latency::Latency;
+use crate::metrics::ListenerMetrics;
+
+/// What all connections of a listener share.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    name: String,
+    inbound: Inbound,
+    link: LinkSettings,
+    in_flight_max: usize,
+    drain_timeout: Duration,
+    routes: RouteTable,
+    directory: Arc<Directory>,
+    latency: Arc<Latency>,
+    metrics: ListenerMetrics,
+}
+
+/// Ids of connections are never used again while the process lives.
+static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(0);
+
+impl Listener {
+    pub(crate) fn new(
+        config: &CheckedListener,
+        checked: &Checked,
+        directory: &Arc<Directory>,
+        latency: &Arc<Latency>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name: config.name.clone(),
+            inbound: config.inbound.clone(),
+            link: config.link.clone(),
+            in_flight_max: config.in_flight_max,
+            drain_timeout: checked.drain_timeout,
+            routes: checked.routes.clone(),
+            directory: Arc::clone(directory),
+            latency: Arc::clone(latency),
+            metrics: ListenerMetrics::new(&config.name),
+        })
+    }
+
+    /// Accepts until `shutdown`.
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        acceptor: Acceptor,
+        tasks: TaskTracker,
+        shutdown: CancellationToken,
+    ) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = acceptor.accept() => accepted,
+                () = shutdown.cancelled() => return,
+            };
+            match accepted {
+                Accepted::Connection(stream, peer, place) => {
+                    let id = ConnectionId(NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed));
+                    info!(listener = self.name, connection = id.0, %peer, "acquirer connected");
+                    let connection = Connection::new(id, stream, &self);
+                    let shutdown = shutdown.clone();
+                    tasks.spawn(async move {
+                        connection.run(shutdown).await;
+                        drop(place);
+                    });
+                }
+                Accepted::Refused(peer) => {
+                    self.metrics.connections_refused.increment(1);
+                    debug!(listener = self.name, %peer, "connection closed: all places are taken");
+                }
+            }
+        }
+    }
+}
+
+/// One connection of an acquirer.
+struct Connection {
+    id: ConnectionId,
+    listener: Arc<Listener>,
+    link: Link<Infallible>,
+    answers: mpsc::Receiver<Delivery>,
+    /// Requests forwarded and not answered.
+    in_flight: usize,
+    /// What is to be forwarded of this batch, by group.
+    batches: Vec<(GroupId, Vec<Box<Request>>)>,
+}
+
+impl Connection {
+    fn new(id: ConnectionId, stream: tokio::net::TcpStream, listener: &Arc<Listener>) -> Self {
+        // A delivery holds an answer at least: the queue has room for all that can come.
+        let (sender, answers) = mpsc::channel(listener.in_flight_max);
+        listener.directory.connect(id, sender);
+        listener.metrics.connections.increment(1.0);
+        Self {
+            id,
+            listener: Arc::clone(listener),
+            link: Link::new(stream, listener.link.clone()),
+            answers,
+            in_flight: 0,
+            batches: Vec::new(),
+        }
+    }
+
+    async fn run(mut self, shutdown: CancellationToken) {
+        let reason = self.serve(&shutdown).await;
+        let label = reason.as_ref().map_or("drained", Closed::label);
+        self.listener.metrics.closed(label);
+        self.listener.metrics.connections.decrement(1.0);
+        let words = reason
+            .as_ref()
+            .map_or_else(|| "drained".to_owned(), ToString::to_string);
+        info!(
+            listener = self.listener.name,
+            connection = self.id.0,
+            reason = words,
+            "acquirer disconnected"
+        );
+        self.leave().await;
+    }
+
+    /// Serves until the link closes, or the drain is over (None).
+    async fn serve(&mut self, shutdown: &CancellationToken) -> Option<Closed> {
+        let mut events = Vec::new();
+        let mut deliveries = Vec::new();
+        let drained = drain_time(shutdown, self.listener.drain_timeout);
+        tokio::pin!(drained);
+        loop {
+            tokio::select! {
+                result = self.link.next(&mut events) => {
+                    self.handle_events(&mut events);
+                    if let Err(closed) = result {
+                        return Some(closed);
+                    }
+                }
+                _ = self.answers.recv_many(&mut deliveries, 64) => {
+                    for delivery in deliveries.drain(..) {
+                        self.handle_delivery(delivery).await;
+                    }
+                }
+                () = shutdown.cancelled(), if self.is_idle() => return None,
+                () = &mut drained => return None,
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.link.unsent() == 0
+    }
+
+    fn handle_events(&mut self, events: &mut Vec<Event<Infallible>>) {
+        for event in events.drain(..) {
+            match event {
+                Event::Request(message) => self.handle_request(message),
+                Event::Malformed { error } => {
+                    self.listener.metrics.malformed.increment(1);
+                    debug!(connection = self.id.0, %error, "undecodable message");
+                }
+                // Answers to nothing: we ask acquirers nothing.
+                Event::Unmatched { .. }
+                | Event::Late { .. }
+                | Event::Answered { .. }
+                | Event::TimedOut { .. } => {
+                    self.listener.metrics.dropped.increment(1);
+                    debug!(connection = self.id.0, "an answer nobody asked for");
+                }
+                Event::State(state) => debug!(connection = self.id.0, ?state, "acquirer link"),
+            }
+        }
+        self.forward();
+    }
+
+    fn handle_request(&mut self, message: Message) {
+        self.listener.metrics.requests.increment(1);
+        match self
+            .listener
+            .inbound
+            .admit(iso8583_link::now(), self.id, message)
+        {
+            Admission::Dropped => self.listener.metrics.dropped.increment(1),
+            Admission::Refused(refusal, answer) => self.refused(refusal, &answer),
+            Admission::Admitted(request) => match self.route(&request) {
+                Ok(group) => self.batch(group, request),
+                Err(refusal) => self.refused(refusal, &request.refuse(refusal)),
+            },
+        }
+    }
+
+    fn route(&self, request: &Request) -> Result<GroupId, Refusal> {
+        if self.in_flight >= self.listener.in_flight_max {
+            return Err(Refusal::Overloaded);
+        }
+        // Admission made sure of a card number.
+        let pan = request
+            .message()
+            .pan()
+            .ok()
+            .flatten()
+            .ok_or(Refusal::Format(2))?;
+        self.listener.routes.route(&pan)
+    }
+
+    fn batch(&mut self, group: GroupId, request: Box<Request>) {
+        self.in_flight += 1;
+        match self.batches.iter_mut().find(|(other, _)| *other == group) {
+            Some((_, batch)) => batch.push(request),
+            None => self.batches.push((group, vec![request])),
+        }
+    }
+
+    /// The one hop right: a batch a group.
+    fn forward(&mut self) {
+        for (group, batch) in core::mem::take(&mut self.batches) {
+            if let Err(batch) = self.listener.directory.forward(group, batch) {
+                self.in_flight -= batch.len();
+                for request in batch {
+                    self.refused(Refusal::Overloaded, &request.refuse(Refusal::Overloaded));
+                }
+            }
+        }
+    }
+
+    fn refused(&mut self, refusal: Refusal, answer: &Answer) {
+        self.listener.metrics.refused(refusal);
+        debug!(connection = self.id.0, %refusal, "refused");
+        self.answer(answer);
+    }
+
+    async fn handle_delivery(&mut self, delivery: Delivery) {
+        let mut undone = Vec::new();
+        for answer in delivery.answers {
+            self.in_flight = self.in_flight.saturating_sub(1);
+            if !self.answer(&answer) {
+                undone.extend(answer.undo);
+            }
+        }
+        self.listener
+            .directory
+            .give_back(delivery.group, undone)
+            .await;
+    }
+
+    /// Queues an answer; false where the link's dialect cannot say it.
+    fn answer(&mut self, answer: &Answer) -> bool {
+        let listener = &self.listener;
+        match self.link.answer(&answer.message) {
+            Ok(()) => {
+                let now = iso8583_link::now().instant;
+                listener
+                    .latency
+                    .record(now.saturating_duration_since(answer.admitted));
+                listener.metrics.answered(answer.response_code());
+                true
+            }
+            Err(error) => {
+                listener.metrics.undelivered.increment(1);
+                debug!(connection = self.id.0, %error, "answer cannot be written");
+                false
+            }
+        }
+    }
+
+    /// Nobody reads what still comes: approvals go back to be reversed.
+    async fn leave(mut self) {
+        self.listener.directory.disconnect(self.id);
+        self.answers.close();
+        while let Some(delivery) = self.answers.recv().await {
+            let undelivered = u64::try_from(delivery.answers.len()).unwrap_or(u64::MAX);
+            self.listener.metrics.undelivered.increment(undelivered);
+            let undone = delivery
+                .answers
+                .into_iter()
+                .filter_map(|answer| answer.undo)
+                .collect();
+            self.listener
+                .directory
+                .give_back(delivery.group, undone)
+                .await;
+        }
+    }
+}
+
+/// Over when the time to drain is.
+async fn drain_time(shutdown: &CancellationToken, time: Duration) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(time).await;
+}

@@ -1,0 +1,47 @@
+//! Metrics and health over HTTP.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::RenderMetrics;
+use crate::directory::Directory;
+use crate::latency::Latency;
+
+/// Serves until `shutdown`: `/metrics`, `/healthz` (the process answers), `/readyz` (and an
+/// issuer's link is up).
+pub(crate) async fn serve(
+    listener: TcpListener,
+    directory: Arc<Directory>,
+    latency: Arc<Latency>,
+    render: RenderMetrics,
+    shutdown: CancellationToken,
+) {
+    let metrics = move || async move {
+        let mut page = render();
+        latency.render(&mut page);
+        page
+    };
+    let ready = move || async move {
+        if directory.any_group_up() {
+            (StatusCode::OK, "ready\n")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "no issuer link is up\n")
+        }
+    };
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready));
+    let served = axum::serve(listener, router)
+        .with_graceful_shutdown(async move { shutdown.cancelled().await })
+        .await;
+    if let Err(error) = served {
+        error!(%error, "admin server failed");
+    }
+}

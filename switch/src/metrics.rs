@@ -1,0 +1,184 @@
+//! Every metric of the switch, by name; handles are registered once.
+
+use iso8583::element::ResponseCode;
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use switch_core::Refusal;
+
+const CONNECTIONS: &str = "switch_connections";
+const CONNECTIONS_REFUSED: &str = "switch_connections_refused_total";
+const LINKS_CLOSED: &str = "switch_links_closed_total";
+const REQUESTS: &str = "switch_requests_total";
+const ANSWERS: &str = "switch_answers_total";
+const MALFORMED: &str = "switch_malformed_messages_total";
+const DROPPED: &str = "switch_dropped_messages_total";
+const REFUSALS: &str = "switch_refusals_total";
+const ISSUER_UP: &str = "switch_issuer_up";
+const IN_FLIGHT: &str = "switch_in_flight_requests";
+const REVERSALS_PENDING: &str = "switch_reversals_pending";
+const REVERSALS: &str = "switch_reversals_total";
+const LATE: &str = "switch_late_answers_total";
+const UNMATCHED: &str = "switch_unmatched_answers_total";
+const UNDELIVERED: &str = "switch_undelivered_answers_total";
+
+/// Says what each metric means, once a recorder is there.
+pub(crate) fn describe() {
+    describe_gauge!(CONNECTIONS, "Connections of acquirers, by listener.");
+    describe_counter!(
+        CONNECTIONS_REFUSED,
+        "Connections closed at the bound, by listener."
+    );
+    describe_counter!(
+        LINKS_CLOSED,
+        "Links that ended, by listener or issuer, and reason."
+    );
+    describe_counter!(
+        REQUESTS,
+        "Messages of acquirers to be switched, by listener."
+    );
+    describe_counter!(
+        ANSWERS,
+        "Answers handed to acquirers, by listener and response code."
+    );
+    describe_counter!(MALFORMED, "Undecodable messages, by listener or issuer.");
+    describe_counter!(DROPPED, "Messages nobody answers, by listener or issuer.");
+    describe_counter!(REFUSALS, "Requests the switch answered itself, by reason.");
+    describe_gauge!(ISSUER_UP, "1 while the issuer's link is up and signed on.");
+    describe_gauge!(IN_FLIGHT, "Requests that wait for the issuer's answer.");
+    describe_gauge!(
+        REVERSALS_PENDING,
+        "Reversals not yet acknowledged by the issuer."
+    );
+    describe_counter!(REVERSALS, "Reversals of our own, by issuer and event.");
+    describe_counter!(
+        LATE,
+        "Answers that came after their deadline, never delivered."
+    );
+    describe_counter!(UNMATCHED, "Answers that match nothing that was asked.");
+    describe_counter!(
+        UNDELIVERED,
+        "Answers that could not be handed to their acquirer."
+    );
+}
+
+/// Of one listener.
+#[derive(Clone, Debug)]
+pub(crate) struct ListenerMetrics {
+    name: String,
+    pub(crate) connections: Gauge,
+    pub(crate) connections_refused: Counter,
+    pub(crate) requests: Counter,
+    pub(crate) malformed: Counter,
+    pub(crate) dropped: Counter,
+    pub(crate) undelivered: Counter,
+    refusals: Refusals,
+    /// By the number of the response code; the last counts all codes that are no number.
+    answers: Vec<Counter>,
+}
+
+impl ListenerMetrics {
+    pub(crate) fn new(name: &str) -> Self {
+        let name = name.to_owned();
+        let codes = (0..100)
+            .map(|code| format!("{code:02}"))
+            .chain(["other".to_owned()]);
+        let answers = codes
+            .map(|code| counter!(ANSWERS, "listener" => name.clone(), "code" => code))
+            .collect();
+        Self {
+            connections: gauge!(CONNECTIONS, "listener" => name.clone()),
+            connections_refused: counter!(CONNECTIONS_REFUSED, "listener" => name.clone()),
+            requests: counter!(REQUESTS, "listener" => name.clone()),
+            malformed: counter!(MALFORMED, "link" => name.clone()),
+            dropped: counter!(DROPPED, "link" => name.clone()),
+            undelivered: counter!(UNDELIVERED, "listener" => name.clone()),
+            refusals: Refusals::new(),
+            answers,
+            name,
+        }
+    }
+
+    pub(crate) fn answered(&self, code: Option<ResponseCode>) {
+        let number = code.and_then(|code| {
+            let [tens, ones] = code.as_bytes().map(|digit| digit.wrapping_sub(b'0'));
+            (tens <= 9 && ones <= 9).then(|| usize::from(tens * 10 + ones))
+        });
+        let counter = number
+            .and_then(|number| self.answers.get(number))
+            .or_else(|| self.answers.last());
+        if let Some(counter) = counter {
+            counter.increment(1);
+        }
+    }
+
+    pub(crate) fn refused(&self, refusal: Refusal) {
+        self.refusals.count(refusal);
+    }
+
+    pub(crate) fn closed(&self, reason: &'static str) {
+        counter!(LINKS_CLOSED, "link" => self.name.clone(), "reason" => reason).increment(1);
+    }
+}
+
+/// Of one issuer group.
+#[derive(Debug)]
+pub(crate) struct IssuerMetrics {
+    name: String,
+    pub(crate) up: Gauge,
+    pub(crate) in_flight: Gauge,
+    pub(crate) reversals_pending: Gauge,
+    pub(crate) reversals_queued: Counter,
+    pub(crate) reversals_acknowledged: Counter,
+    pub(crate) reversals_unanswered: Counter,
+    pub(crate) late: Counter,
+    pub(crate) unmatched: Counter,
+    pub(crate) malformed: Counter,
+    pub(crate) dropped: Counter,
+    refusals: Refusals,
+}
+
+impl IssuerMetrics {
+    pub(crate) fn new(name: &str) -> Self {
+        let name = name.to_owned();
+        let reversals =
+            |event: &'static str| counter!(REVERSALS, "issuer" => name.clone(), "event" => event);
+        Self {
+            up: gauge!(ISSUER_UP, "issuer" => name.clone()),
+            in_flight: gauge!(IN_FLIGHT, "issuer" => name.clone()),
+            reversals_pending: gauge!(REVERSALS_PENDING, "issuer" => name.clone()),
+            reversals_queued: reversals("queued"),
+            reversals_acknowledged: reversals("acknowledged"),
+            reversals_unanswered: reversals("unanswered"),
+            late: counter!(LATE, "issuer" => name.clone()),
+            unmatched: counter!(UNMATCHED, "issuer" => name.clone()),
+            malformed: counter!(MALFORMED, "link" => name.clone()),
+            dropped: counter!(DROPPED, "link" => name.clone()),
+            refusals: Refusals::new(),
+            name,
+        }
+    }
+
+    pub(crate) fn refused(&self, refusal: Refusal) {
+        self.refusals.count(refusal);
+    }
+
+    pub(crate) fn closed(&self, reason: &'static str) {
+        counter!(LINKS_CLOSED, "link" => self.name.clone(), "reason" => reason).increment(1);
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Refusals(Vec<(&'static str, Counter)>);
+
+impl Refusals {
+    fn new() -> Self {
+        let counters =
+            Refusal::LABELS.map(|reason| (reason, counter!(REFUSALS, "reason" => reason)));
+        Self(counters.into())
+    }
+
+    fn count(&self, refusal: Refusal) {
+        if let Some((_, counter)) = self.0.iter().find(|(reason, _)| *reason == refusal.label()) {
+            counter.increment(1);
+        }
+    }
+}
