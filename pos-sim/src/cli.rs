@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::entry::Card;
 use crate::merchant::Merchant;
-use crate::pos::{Config, NetworkTest, Outcome, Pos, PosError};
+use crate::pos::{Config, NetworkTest, Pos, PosError};
 use crate::prompt;
 use crate::terminal::Order;
 use crate::transaction::{Status, Transaction};

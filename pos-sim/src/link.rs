@@ -120,7 +120,7 @@ async fn wait(
                 }
                 Event::Late { answer, .. } => debug!(?answer, "came too late"),
                 // A host asks a terminal nothing.
-                _ => {}
+                Event::Request(_) | Event::State(_) => {}
             }
         }
     }

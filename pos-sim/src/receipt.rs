@@ -1,6 +1,6 @@
 //! The slip: what the customer takes home, forty columns wide.
 
-use iso8583::element::{Amount, Currency};
+use iso8583::element::{Amount, Currency, ResponseCode};
 
 use crate::merchant::Merchant;
 use crate::transaction::{Kind, Status, Transaction};
@@ -37,9 +37,6 @@ pub fn print(merchant: &Merchant, transaction: &Transaction) -> String {
 }
 
 fn outcome(slip: &mut Slip, transaction: &Transaction) {
-    let code = transaction
-        .code
-        .map(|code| format!("{code} {}", code.words()));
     let word = match transaction.status {
         Status::Approved => "APPROVED",
         Status::Declined => "DECLINED",
@@ -47,9 +44,12 @@ fn outcome(slip: &mut Slip, transaction: &Transaction) {
         Status::Reversed => "NO ANSWER: REVERSED",
         Status::Cancelled => "CANCELLED",
     };
-    slip.centred(word);
-    if let Some(code) = &code {
-        slip.centred(code);
+    match transaction.code {
+        Some(code) if code != ResponseCode::APPROVED => {
+            slip.centred(&format!("{word} ({code})"));
+            slip.centred(code.words());
+        }
+        Some(_) | None => slip.centred(word),
     }
     if let Some(detail) = transaction
         .detail
@@ -104,5 +104,255 @@ impl Slip {
     fn pair(&mut self, name: &str, value: &str) {
         let room = WIDTH.saturating_sub(name.len() + 1);
         self.line(&format!("{name} {value:>room$}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::entry::Entry;
+
+    fn sale() -> Transaction {
+        Transaction {
+            kind: Kind::Sale,
+            status: Status::Approved,
+            card: "999999******0005".to_owned(),
+            entry: Entry::Swiped,
+            amount: 15_000,
+            stan: 123,
+            rrn: "607411000123".to_owned(),
+            transmission: "0315023015".to_owned(),
+            local: date(2026, 3, 15).at(11, 30, 15, 0),
+            institution: None,
+            code: Some(ResponseCode::APPROVED),
+            detail: None,
+            approval: Some("A12345".to_owned()),
+            ledger: None,
+            available: Some(485_000),
+        }
+    }
+
+    fn slip(transaction: &Transaction) -> String {
+        let slip = print(&Merchant::default(), transaction);
+        for line in slip.lines() {
+            assert!(line.len() <= WIDTH, "{line}");
+        }
+        slip
+    }
+
+    #[test]
+    fn slip_of_an_approved_sale() {
+        assert_snapshot!(slip(&sale()), @r"
+                        TOYLAND
+                       SEOUL, KOR
+        Merchant                 MERCHANT0000001
+        Terminal                        TERM0001
+        ----------------------------------------
+                          SALE
+        ----------------------------------------
+        Card                    999999******0005
+        Entry                             swiped
+        Amount                        15,000 KRW
+        Date                 2026-03-15 11:30:15
+        RRN                         607411000123
+        Trace                             000123
+        Approval                          A12345
+        ----------------------------------------
+                        APPROVED
+        Prepaid balance left         485,000 KRW
+        ----------------------------------------
+        ");
+    }
+
+    #[test]
+    fn slip_of_a_declined_sale() {
+        let declined = Transaction {
+            status: Status::Declined,
+            code: Some(ResponseCode::INSUFFICIENT_FUNDS),
+            approval: None,
+            available: None,
+            ..sale()
+        };
+        assert_snapshot!(slip(&declined), @r"
+                        TOYLAND
+                       SEOUL, KOR
+        Merchant                 MERCHANT0000001
+        Terminal                        TERM0001
+        ----------------------------------------
+                          SALE
+        ----------------------------------------
+        Card                    999999******0005
+        Entry                             swiped
+        Amount                        15,000 KRW
+        Date                 2026-03-15 11:30:15
+        RRN                         607411000123
+        Trace                             000123
+        ----------------------------------------
+                     DECLINED (51)
+                  not sufficient funds
+        ----------------------------------------
+        ");
+    }
+
+    #[test]
+    fn slip_of_a_format_error_names_the_element() {
+        let declined = Transaction {
+            status: Status::Declined,
+            code: Some(ResponseCode::FORMAT_ERROR),
+            detail: Some("052".to_owned()),
+            approval: None,
+            available: None,
+            ..sale()
+        };
+        assert_snapshot!(slip(&declined), @r"
+                        TOYLAND
+                       SEOUL, KOR
+        Merchant                 MERCHANT0000001
+        Terminal                        TERM0001
+        ----------------------------------------
+                          SALE
+        ----------------------------------------
+        Card                    999999******0005
+        Entry                             swiped
+        Amount                        15,000 KRW
+        Date                 2026-03-15 11:30:15
+        RRN                         607411000123
+        Trace                             000123
+        ----------------------------------------
+                     DECLINED (30)
+                      format error
+        Detail (DE 44)                       052
+        ----------------------------------------
+        ");
+    }
+
+    #[test]
+    fn the_words_of_every_code_fit_on_the_slip() {
+        for code in 0..100 {
+            let code = ResponseCode::try_from(format!("{code:02}").as_bytes()).unwrap();
+            slip(&Transaction {
+                status: Status::Declined,
+                code: Some(code),
+                ..sale()
+            });
+        }
+    }
+
+    #[test]
+    fn slip_of_a_cancel() {
+        let cancel = Transaction {
+            kind: Kind::Cancel,
+            stan: 124,
+            available: Some(500_000),
+            ..sale()
+        };
+        assert_snapshot!(slip(&cancel), @r"
+                        TOYLAND
+                       SEOUL, KOR
+        Merchant                 MERCHANT0000001
+        Terminal                        TERM0001
+        ----------------------------------------
+                         CANCEL
+        ----------------------------------------
+        Card                    999999******0005
+        Entry                             swiped
+        Amount                        15,000 KRW
+        Date                 2026-03-15 11:30:15
+        RRN                         607411000123
+        Trace                             000124
+        Approval                          A12345
+        ----------------------------------------
+                        APPROVED
+        Prepaid balance left         500,000 KRW
+        ----------------------------------------
+        ");
+    }
+
+    #[test]
+    fn slip_of_a_balance_inquiry() {
+        let balance = Transaction {
+            kind: Kind::Balance,
+            entry: Entry::Keyed,
+            amount: 0,
+            approval: None,
+            ledger: Some(500_000),
+            available: Some(-500),
+            ..sale()
+        };
+        assert_snapshot!(slip(&balance), @r"
+                        TOYLAND
+                       SEOUL, KOR
+        Merchant                 MERCHANT0000001
+        Terminal                        TERM0001
+        ----------------------------------------
+                        BALANCE
+        ----------------------------------------
+        Card                    999999******0005
+        Entry                              keyed
+        Date                 2026-03-15 11:30:15
+        RRN                         607411000123
+        Trace                             000123
+        ----------------------------------------
+                        APPROVED
+        Balance                      500,000 KRW
+        Prepaid balance left            -500 KRW
+        ----------------------------------------
+        ");
+    }
+
+    #[test]
+    fn slips_without_an_answer_say_what_happens_next() {
+        let unanswered = Transaction {
+            status: Status::Unanswered,
+            code: None,
+            approval: None,
+            available: None,
+            ..sale()
+        };
+        assert_snapshot!(slip(&unanswered), @r"
+                        TOYLAND
+                       SEOUL, KOR
+        Merchant                 MERCHANT0000001
+        Terminal                        TERM0001
+        ----------------------------------------
+                          SALE
+        ----------------------------------------
+        Card                    999999******0005
+        Entry                             swiped
+        Amount                        15,000 KRW
+        Date                 2026-03-15 11:30:15
+        RRN                         607411000123
+        Trace                             000123
+        ----------------------------------------
+                       NO ANSWER
+             Not valid: it will be reversed
+        ----------------------------------------
+        ");
+        let reversed = Transaction {
+            status: Status::Reversed,
+            ..unanswered
+        };
+        assert_snapshot!(slip(&reversed), @r"
+                        TOYLAND
+                       SEOUL, KOR
+        Merchant                 MERCHANT0000001
+        Terminal                        TERM0001
+        ----------------------------------------
+                          SALE
+        ----------------------------------------
+        Card                    999999******0005
+        Entry                             swiped
+        Amount                        15,000 KRW
+        Date                 2026-03-15 11:30:15
+        RRN                         607411000123
+        Trace                             000123
+        ----------------------------------------
+                  NO ANSWER: REVERSED
+            Nothing was charged or credited
+        ----------------------------------------
+        ");
     }
 }

@@ -301,3 +301,99 @@ impl StateError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use iso8583::Message;
+
+    use super::*;
+
+    const PAN: &str = "9999990100000005";
+
+    fn pending() -> Pending {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message
+            .set(2, PAN.as_bytes())
+            .set(11, b"000001")
+            .set(14, b"3012")
+            .set(35, b"9999990100000005=30121010000000000000")
+            .set(37, b"607411000001")
+            .set(52, b"PINBLOCK");
+        Pending::Unanswered(Kept::new(&message, &PAN.parse().unwrap()))
+    }
+
+    fn state() -> State {
+        State {
+            pending: Some(pending()),
+            ..State::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_pending_outlives_the_process_and_nothing_secret_is_in_clear() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/TERM0001.json");
+        let (file, empty) = StateFile::open(&path, "TERM0001").unwrap();
+        assert_eq!(empty, State::default());
+        file.save(&state()).await.unwrap();
+        drop(file);
+
+        let text = fs::read_to_string(&path).unwrap();
+        for secret in [PAN, "3012", "PINBLOCK", "=3012"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+        let (_file, back) = StateFile::open(&path, "TERM0001").unwrap();
+        assert_eq!(back, state());
+    }
+
+    #[tokio::test]
+    async fn an_acknowledged_reversal_leaves_nothing_of_its_card() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("TERM0001.json");
+        let (file, _) = StateFile::open(&path, "TERM0001").unwrap();
+        file.save(&state()).await.unwrap();
+        file.save(&State::default()).await.unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("\"pending\": null"), "{text}");
+        let mut files: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        files.sort();
+        assert_eq!(files, ["TERM0001.json", "TERM0001.json.key"]);
+    }
+
+    #[tokio::test]
+    async fn err_a_file_that_is_not_this_terminals_to_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let key = beside(&path, ".key");
+        let (file, _) = StateFile::open(&path, "TERM0001").unwrap();
+        file.save(&state()).await.unwrap();
+        let open = |terminal| StateFile::open(&path, terminal).map(|_| ()).unwrap_err();
+        assert!(matches!(open("TERM0001"), StateError::InUse { .. }));
+        drop(file);
+        assert!(matches!(open("TERM0002"), StateError::OtherTerminal { .. }));
+
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(open("TERM0001"), StateError::KeyNotPrivate { .. }));
+        // Another key: the card of what is pending cannot be read any more.
+        fs::remove_file(&key).unwrap();
+        let words = open("TERM0001").to_string();
+        assert!(
+            words.ends_with("its pending card number does not decrypt"),
+            "{words}"
+        );
+        fs::write(&path, "{").unwrap();
+        assert!(matches!(open("TERM0001"), StateError::Damaged { .. }));
+    }
+
+    #[test]
+    fn the_key_is_for_the_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let _file = StateFile::open(&path, "TERM0001").unwrap();
+        let mode = fs::metadata(beside(&path, ".key")).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+    }
+}

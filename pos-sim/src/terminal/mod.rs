@@ -508,3 +508,6 @@ pub enum Refusal {
     #[error(transparent)]
     Invalid(#[from] InvalidElement),
 }
+
+#[cfg(test)]
+mod tests;
