@@ -184,3 +184,191 @@ fn approve(request: &Request, funds: Funds) -> Result<Result<Approval, Refusal>,
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::card::{CardIndex, PanKey};
+    use crate::kit::{RIGHT, Sent, WRONG, World, at, inquiry, pre_authorization, purchase, refund};
+    use crate::record::{Event, Record};
+    use crate::request::CardNumber;
+
+    /// The code that a card with 100,000 won answers.
+    fn code(sent: Sent) -> String {
+        World::with(100_000).code(&sent.build())
+    }
+
+    fn with_status(status: Status) -> World {
+        let mut world = World::with(100_000);
+        let event = Event::StatusChanged {
+            card: CardIndex(0),
+            status,
+        };
+        let at = world.now.at;
+        world.books.apply(&Record { at, event }).unwrap();
+        world
+    }
+
+    #[test]
+    fn each_rule_answers_its_code() {
+        let other = CardNumber::Found(PanKey([9; 16]));
+        let wrong_digit = CardNumber::WrongCheckDigit(PanKey([1; 16]));
+        for (rule, sent, expected) in [
+            ("purchase", purchase(1, 100_000), "00"),
+            ("one won", purchase(1, 1), "00"),
+            ("refund", refund(1, 300_000), "00"),
+            ("pre-authorization", pre_authorization(1, 100_000), "00"),
+            ("inquiry", inquiry(1), "00"),
+            ("unknown card", purchase(1, 1).card(other), "14"),
+            ("check digit", purchase(1, 1).card(wrong_digit), "14"),
+            (
+                "its date",
+                purchase(1, 1).expiries([Some(b"3012"), Some(b"3012")]),
+                "00",
+            ),
+            (
+                "other date",
+                purchase(1, 1).expiries([Some(b"3011"), None]),
+                "54",
+            ),
+            (
+                "other track",
+                purchase(1, 1).expiries([Some(b"3012"), Some(b"3101")]),
+                "54",
+            ),
+            ("no password", purchase(1, 1).present(), "30"),
+            ("password", purchase(1, 1).present().password(RIGHT), "00"),
+            ("keyed password", purchase(1, 1).password(RIGHT), "00"),
+            ("wrong", purchase(1, 1).present().password(WRONG), "55"),
+            ("keyed wrong", purchase(1, 1).password(WRONG), "55"),
+            (
+                "unreadable",
+                purchase(1, 1).password(Password::Unreadable),
+                "63",
+            ),
+            ("refund needs it too", refund(1, 1).present(), "30"),
+            ("inquiry needs it too", inquiry(1).present(), "30"),
+            ("cash", purchase(1, 1).operation(Operation::Cash), "57"),
+            ("dollars", purchase(1, 1).currency(b"840"), "12"),
+            ("dollar inquiry", inquiry(1).currency(b"840"), "12"),
+            ("nothing", purchase(1, 0), "13"),
+            ("no amount", purchase(1, 1).without_amount(), "13"),
+            ("at the limit", purchase(1, 300_000), "51"),
+            ("over the limit", purchase(1, 300_001), "61"),
+            ("refund over the limit", refund(1, 300_001), "61"),
+            ("too much", purchase(1, 100_001), "51"),
+            ("too much held", pre_authorization(1, 100_001), "51"),
+        ] {
+            assert_eq!(code(sent), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn each_status_answers_its_code_before_the_password_is_looked_at() {
+        for (status, expected) in [
+            (Status::Active, "55"),
+            (Status::Lost, "41"),
+            (Status::Stolen, "43"),
+            (Status::Blocked, "62"),
+            (Status::Closed, "14"),
+            (Status::NotActive, "57"),
+        ] {
+            let mut world = with_status(status);
+            let request = purchase(1, 1).present().password(WRONG).build();
+            assert_eq!(world.code(&request), expected, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_checks_decides_which_code_is_learned() {
+        // Each of these breaks a rule and every later one.
+        let broke = || {
+            purchase(1, 300_001)
+                .present()
+                .currency(b"840")
+                .expiries([Some(b"3011"), None])
+        };
+        assert_eq!(
+            with_status(Status::Lost).code(&broke().password(WRONG).build()),
+            "41"
+        );
+        assert_eq!(code(broke().password(WRONG)), "54");
+        let dated = || broke().expiries([None, None]);
+        assert_eq!(code(dated()), "30");
+        assert_eq!(code(dated().password(WRONG)), "55");
+        assert_eq!(code(dated().password(RIGHT)), "12");
+        assert_eq!(code(dated().password(RIGHT).currency(b"410")), "61");
+        assert_eq!(code(purchase(1, 200_000).password(RIGHT)), "51");
+    }
+
+    #[test]
+    fn a_missing_password_names_de_52_and_is_no_try() {
+        let mut world = World::with(1_000);
+        for stan in 1..=5 {
+            let answer = world.send(&purchase(stan, 1).present().build());
+            assert_eq!(answer.element_in_error, Some(52));
+        }
+        assert_eq!(world.code(&purchase(9, 1).password(WRONG).build()), "55");
+    }
+
+    #[test]
+    fn the_third_wrong_password_answers_75_and_so_does_all_after_it() {
+        let mut world = World::with(1_000);
+        let sent = |stan| purchase(stan, 1);
+        assert_eq!(world.code(&sent(1).password(WRONG).build()), "55");
+        assert_eq!(
+            world.code(&sent(2).password(Password::Unreadable).build()),
+            "63"
+        );
+        assert_eq!(world.code(&sent(3).password(WRONG).build()), "55");
+        assert_eq!(world.code(&sent(4).password(WRONG).build()), "75");
+        for (stan, password) in [(5, RIGHT), (6, WRONG), (7, Password::NotGiven)] {
+            assert_eq!(world.code(&sent(stan).password(password).build()), "75");
+        }
+        let id = crate::card::CardId([1; 16]);
+        world.books.reset_tries(id, world.now).unwrap().unwrap();
+        assert_eq!(world.code(&sent(8).password(RIGHT).build()), "00");
+    }
+
+    #[test]
+    fn a_right_password_starts_the_count_anew_even_if_the_purchase_is_declined() {
+        let mut world = World::with(1_000);
+        for (stan, password, amount, expected) in [
+            (1, WRONG, 1, "55"),
+            (2, WRONG, 1, "55"),
+            (3, RIGHT, 2_000, "51"),
+            (4, WRONG, 1, "55"),
+            (5, WRONG, 1, "55"),
+            (6, WRONG, 1, "75"),
+        ] {
+            let request = purchase(stan, amount).password(password).build();
+            assert_eq!(world.code(&request), expected, "{stan}");
+        }
+    }
+
+    #[test]
+    fn a_card_is_good_through_its_last_month_in_korea() {
+        let december_ends = "2030-12-31T14:59:59Z".parse::<jiff::Timestamp>().unwrap();
+        let seconds = december_ends.as_second() - at(0).at.millis() / 1_000;
+        let mut world = World::with(1_000);
+        world.wait(seconds);
+        assert_eq!(world.code(&purchase(1, 1).build()), "00");
+        world.wait(1);
+        assert_eq!(world.code(&purchase(2, 1).build()), "54");
+    }
+
+    #[test]
+    fn approvals_tell_what_is_left_and_inquiries_both_balances() {
+        let mut world = World::with(100_000);
+        let held = world.send(&pre_authorization(1, 20_000).build());
+        assert_eq!(held.balances, Balances::None);
+        let bought = world.send(&purchase(2, 15_000).build());
+        assert_eq!(bought.balances, Balances::Available(Minor::new(65_000)));
+        let asked = world.send(&inquiry(3).build());
+        assert_eq!(
+            asked.balances,
+            Balances::LedgerAndAvailable(Minor::new(85_000), Minor::new(65_000))
+        );
+        assert_eq!(world.code(&purchase(4, 65_001).build()), "51");
+    }
+}

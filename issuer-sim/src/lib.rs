@@ -10,23 +10,51 @@
 //! - [`trace`], [`request`], [`answer`], [`refusal`]: what is asked and said
 //! - [`authorize`], [`reverse`], [`dedupe`]: how it is decided
 //! - [`books`]: all of it together; [`record`]: what changes it
+//!
+//! Around it:
+//! - [`store`]: the port behind which records become durable, and the journal
+//! - [`vault`], [`hsm`]: keys, card numbers at rest, card passwords
+//! - [`desk`]: the one thread that owns the books
+//! - [`handler`], [`host`]: ISO 8583 in and out; [`office`]: HTTP
+//! - [`faults`], [`sandbox`], [`numbers`]: the sandbox
+//! - [`program`], [`config`], [`metrics`]: starting and watching it
+//!
+//! # The way of an authorization
+//! [`host`] reads a batch off its socket, [`handler`] makes requests of it, [`desk`] takes the batch
+//! with all others that wait, [`books`] decides each, [`store`] makes their records durable with
+//! one write and one sync, and only then do the answers go back the same way.
 
 pub mod answer;
 pub mod authorize;
 pub mod books;
 pub mod card;
+mod cli;
 pub mod clock;
+pub mod config;
 pub mod dedupe;
 pub mod desk;
 pub mod faults;
+pub mod handler;
+pub mod host;
 pub mod hsm;
+#[cfg(test)]
+mod kit;
 pub mod ledger;
 pub mod metrics;
 pub mod money;
+pub mod numbers;
+pub mod office;
+pub mod program;
 pub mod record;
 pub mod refusal;
 pub mod request;
 pub mod reverse;
+pub mod sandbox;
 pub mod store;
 pub mod trace;
 pub mod vault;
+
+pub use cli::main_with_args;
+pub use config::Config;
+pub use program::{Running, Services, StartError, start};
+pub use vault::generate_key_file;

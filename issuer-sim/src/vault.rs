@@ -113,6 +113,28 @@ pub fn generate_key_file(path: &Path) -> Result<(), KeyFileError> {
     file.sync_all().map_err(io_error)
 }
 
+/// Opens a file of secrets that nobody but its owner may read.
+///
+/// # Errors
+/// [`KeyFileError`] where it is absent or open to others.
+pub fn owner_only(path: &Path) -> Result<File, KeyFileError> {
+    let io_error = |source: io::Error| {
+        let path = path.to_path_buf();
+        if source.kind() == io::ErrorKind::NotFound {
+            KeyFileError::Absent { path }
+        } else {
+            KeyFileError::Io { path, source }
+        }
+    };
+    let file = File::open(path).map_err(io_error)?;
+    let mode = file.metadata().map_err(io_error)?.permissions().mode() & PERMISSIONS;
+    if mode & !OWNER_ONLY != 0 {
+        let path = path.to_path_buf();
+        return Err(KeyFileError::OpenToOthers { path, mode });
+    }
+    Ok(file)
+}
+
 /// Random bytes of the machine; `None` where it has none to give.
 #[must_use]
 pub fn random<const N: usize>() -> Option<[u8; N]> {
@@ -127,23 +149,16 @@ impl Vault {
     /// # Errors
     /// [`KeyFileError`] where it is absent, open to others, or not a key.
     pub fn open(path: &Path) -> Result<Self, KeyFileError> {
-        let owned = path.to_path_buf();
-        let io_error = |source: io::Error| {
-            let path = path.to_path_buf();
-            if source.kind() == io::ErrorKind::NotFound {
-                KeyFileError::Absent { path }
-            } else {
-                KeyFileError::Io { path, source }
-            }
+        let io_error = |source| KeyFileError::Io {
+            path: path.to_path_buf(),
+            source,
         };
-        let mut file = File::open(path).map_err(io_error)?;
+        let mut file = owner_only(path)?;
         let metadata = file.metadata().map_err(io_error)?;
-        let mode = metadata.permissions().mode() & PERMISSIONS;
-        if mode & !OWNER_ONLY != 0 {
-            return Err(KeyFileError::OpenToOthers { path: owned, mode });
-        }
         if metadata.size() != u64::try_from(KEY_BYTES).unwrap_or(u64::MAX) {
-            return Err(KeyFileError::Length { path: owned });
+            return Err(KeyFileError::Length {
+                path: path.to_path_buf(),
+            });
         }
         let mut root = Zeroizing::new([0; KEY_BYTES]);
         file.read_exact(&mut *root).map_err(io_error)?;

@@ -1,6 +1,6 @@
 //! How a request is decided: remembered first, then checked, then recorded.
 
-use iso8583::element::ResponseCode;
+use iso8583::element::{Currency, ResponseCode};
 
 use super::{Books, Hold, Inconsistent};
 use crate::answer::{Answer, ApprovalCode};
@@ -36,7 +36,7 @@ impl Books {
             Seen::Conflict => return refused(Refusal::Duplicate),
             Seen::Never => {}
         }
-        if let Some(refusal) = self.no_room(request) {
+        if let Some(refusal) = self.no_room(request).or_else(|| unbookable(request)) {
             return refused(refusal);
         }
         let event = match request.operation {
@@ -274,6 +274,21 @@ impl Books {
             CardNumber::Found(key) => self.by_pan.get(&key).copied(),
             CardNumber::WrongCheckDigit(_) | CardNumber::Absent => None,
         }
+    }
+}
+
+/// An advice is not declined, but what it tells must be such that it can be booked.
+fn unbookable(request: &Request) -> Option<Refusal> {
+    let advice = matches!(
+        request.operation,
+        Operation::DebitAdvice { .. } | Operation::CreditAdvice
+    );
+    match (advice, request.amount, request.currency) {
+        (true, None, _) => Some(Refusal::Format(4)),
+        (true, Some(_), currency) if currency != Some(Currency::KRW) => {
+            Some(Refusal::OtherCurrency)
+        }
+        _ => None,
     }
 }
 

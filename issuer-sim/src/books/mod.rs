@@ -6,6 +6,8 @@
 mod apply;
 mod decide;
 mod office;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;

@@ -1,0 +1,135 @@
+//! The command line: `issuer-sim [flags]`, `issuer-sim keygen --key-file F`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::metrics;
+use crate::program::{self, Services};
+use crate::vault::generate_key_file;
+
+/// The financial system: anonymous prepaid cards on a durable ledger.
+#[derive(Debug, Parser)]
+#[command(name = "issuer-sim", version)]
+pub(crate) struct Arguments {
+    /// Configuration file; every option is in issuer.example.toml.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the journal.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address of the host link.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Address of the office API.
+    #[arg(long, value_name = "ADDRESS")]
+    office: Option<SocketAddr>,
+    /// Key file: 32 random bytes, mode 0600.
+    #[arg(long, value_name = "FILE", global = true)]
+    key_file: Option<PathBuf>,
+    /// Cards for everybody in a fresh data folder, faults on demand.
+    #[arg(long)]
+    sandbox: bool,
+    /// Print the configuration that would hold, and stop.
+    #[arg(long)]
+    check_config: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key file.
+    Keygen,
+}
+
+impl Arguments {
+    /// The configuration file with the flags over it.
+    ///
+    /// # Errors
+    /// Where the file is not valid.
+    pub(crate) fn config(&self) -> anyhow::Result<Config> {
+        let mut config = match &self.config {
+            Some(path) => Config::load(path)?,
+            None => Config::default(),
+        };
+        if let Some(data) = &self.data {
+            config.data.clone_from(data);
+        }
+        if let Some(key_file) = &self.key_file {
+            config.key_file.clone_from(key_file);
+        }
+        config.host.listen = self.listen.unwrap_or(config.host.listen);
+        config.office.listen = self.office.unwrap_or(config.office.listen);
+        config.sandbox |= self.sandbox;
+        config.check()?;
+        Ok(config)
+    }
+}
+
+/// The whole program, with the arguments of the process. Another package may wrap it in a binary
+/// of its own.
+#[must_use]
+pub fn main_with_args() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the last word to whoever started it")]
+            {
+                eprintln!("issuer-sim: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let config = arguments.config()?;
+    if let Some(Command::Keygen) = arguments.command {
+        return Ok(generate_key_file(&config.key_file)?);
+    }
+    if arguments.check_config {
+        #[expect(clippy::print_stdout, reason = "what was asked for")]
+        {
+            print!("{}", toml::to_string(&config)?);
+        }
+        return Ok(());
+    }
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")?
+        .block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    telemetry::start_logs("info", telemetry::LogFormat::Text)?;
+    let recorder = telemetry::start_metrics()?;
+    metrics::describe();
+    let services = Services {
+        metrics_page: Some(Arc::new(move || recorder.render())),
+    };
+    let shutdown = CancellationToken::new();
+    let running = program::start(config, services, shutdown.clone()).await?;
+    stop_signal().await?;
+    shutdown.cancel();
+    running.finished().await;
+    Ok(())
+}
+
+/// Ctrl-C, or what an init system sends.
+async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! The host link: connections in, batches to the desk, answers back.
+//!
+//! A task per connection reads all that its socket holds, hands it to the ledger as one batch, and
+//! writes the answers of a batch with one system call. Several batches of a connection may be at
+//! the desk at once, up to a bound; beyond it the socket is left unread and TCP holds the peer back.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use iso8583::Message;
+use iso8583::element::ResponseCode;
+use iso8583_link::accept::{Accepted, Acceptor};
+use iso8583_link::{Closed, Event, Link, LinkSettings};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
+
+use crate::answer::Answer;
+use crate::desk::{Desk, DeskError, Outcome};
+use crate::faults::{Faults, Silence};
+use crate::handler::{self, Reader};
+use crate::metrics;
+
+/// What every connection works with.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Reads messages.
+    pub reader: Arc<Reader>,
+    /// Decides requests.
+    pub desk: Desk,
+    /// Sandbox only: silence.
+    pub faults: Faults,
+    /// What the link runs on.
+    pub settings: LinkSettings,
+    /// Batches of one connection that may wait for their answers.
+    pub batches_max: usize,
+    /// How long a connection may take to end once the program stops.
+    pub drain: Duration,
+}
+
+impl Host {
+    /// Serves connections until `shutdown`, then drains them: what is at the desk is answered, the
+    /// peer is told that we leave.
+    pub async fn serve(self, acceptor: Acceptor, shutdown: CancellationToken) {
+        let connections = TaskTracker::new();
+        loop {
+            tokio::select! {
+                accepted = acceptor.accept() => match accepted {
+                    Accepted::Connection(stream, peer, place) => {
+                        info!(%peer, "host link connected");
+                        let connection = Connection::new(self.clone(), stream);
+                        let shutdown = shutdown.clone();
+                        connections.spawn(async move {
+                            let reason = connection.serve(shutdown, place).await;
+                            info!(%peer, %reason, "host link closed");
+                        });
+                    }
+                    Accepted::Refused(peer) => {
+                        warn!(%peer, "host link refused: as many as configured are open");
+                    }
+                },
+                () = shutdown.cancelled() => break,
+            }
+        }
+        connections.close();
+        connections.wait().await;
+    }
+}
+
+struct Connection {
+    host: Host,
+    link: Link<()>,
+    /// The requests of the batches at the desk, oldest first.
+    waiting: VecDeque<Batch>,
+    replies: mpsc::Sender<Outcome>,
+    outcomes: mpsc::Receiver<Outcome>,
+}
+
+struct Batch {
+    messages: Vec<Message>,
+    /// Under [`Silence::After`]: decided, not answered.
+    muted: bool,
+}
+
+impl Connection {
+    fn new(host: Host, stream: TcpStream) -> Self {
+        // There is always room for a reply: no more batches than this wait.
+        let (replies, outcomes) = mpsc::channel(host.batches_max.max(1));
+        Self {
+            link: Link::new(stream, host.settings.clone()),
+            host,
+            waiting: VecDeque::new(),
+            replies,
+            outcomes,
+        }
+    }
+
+    /// Why it ended.
+    async fn serve(mut self, shutdown: CancellationToken, _place: OwnedSemaphorePermit) -> End {
+        metrics::host_connections(1.0);
+        let end = self.until_closed(&shutdown).await;
+        metrics::host_connections(-1.0);
+        end
+    }
+
+    async fn until_closed(&mut self, shutdown: &CancellationToken) -> End {
+        let mut events = Vec::new();
+        loop {
+            let room = self.waiting.len() < self.host.batches_max.max(1);
+            tokio::select! {
+                Some(outcome) = self.outcomes.recv() => {
+                    if let Err(end) = self.answer(outcome) {
+                        return end;
+                    }
+                }
+                read = self.link.next(&mut events), if room => {
+                    if let Err(closed) = read {
+                        return End::Closed(closed);
+                    }
+                    if let Err(end) = self.take(&mut events) {
+                        return end;
+                    }
+                }
+                () = shutdown.cancelled() => {
+                    let drained = tokio::time::timeout(self.host.drain, self.leave()).await;
+                    return drained.unwrap_or(End::Drained);
+                }
+            }
+        }
+    }
+
+    /// Answers what is at the desk, then signs off and waits for the peer to agree.
+    async fn leave(&mut self) -> End {
+        while !self.waiting.is_empty()
+            && let Some(outcome) = self.outcomes.recv().await
+        {
+            if let Err(end) = self.answer(outcome) {
+                return end;
+            }
+        }
+        self.link.sign_off();
+        let mut events = Vec::new();
+        loop {
+            if let Err(closed) = self.link.next(&mut events).await {
+                return End::Closed(closed);
+            }
+            for event in events.drain(..) {
+                if let Event::Request(message) = event {
+                    self.reply(&message, &Answer::bare(ResponseCode::ISSUER_INOPERATIVE));
+                }
+            }
+        }
+    }
+
+    /// Makes one batch of all requests that came.
+    fn take(&mut self, events: &mut Vec<Event<()>>) -> Result<(), End> {
+        let silence = self.host.faults.silence();
+        let mut messages = Vec::with_capacity(events.len());
+        let mut requests = Vec::with_capacity(events.len());
+        for event in events.drain(..) {
+            if let Event::Malformed { error } = &event {
+                metrics::format_error();
+                debug!(%error, "bytes are no message");
+            }
+            // A host asks nothing, so answers and their timeouts are not for it.
+            let Event::Request(message) = event else {
+                continue;
+            };
+            if silence == Silence::Before {
+                metrics::swallowed();
+                continue;
+            }
+            match self.host.reader.read(&message) {
+                Ok(request) => {
+                    messages.push(message);
+                    requests.push(request);
+                }
+                Err(refusal) => {
+                    metrics::format_error();
+                    debug!(mti = %message.mti(), ?refusal, "message is no request");
+                    let date = message.field(15).and_then(|date| date.try_into().ok());
+                    self.reply(&message, &refusal.answer(date));
+                }
+            }
+        }
+        if requests.is_empty() {
+            return Ok(());
+        }
+        match self.host.desk.submit(requests, self.replies.clone()) {
+            Ok(()) => {
+                self.waiting.push_back(Batch {
+                    messages,
+                    muted: silence == Silence::After,
+                });
+                Ok(())
+            }
+            Err(DeskError::Busy) => {
+                metrics::queue_full(messages.len());
+                for message in &messages {
+                    self.reply(message, &Answer::bare(ResponseCode::SYSTEM_MALFUNCTION));
+                }
+                Ok(())
+            }
+            Err(DeskError::Frozen) => Err(End::Frozen),
+        }
+    }
+
+    fn answer(&mut self, outcome: Outcome) -> Result<(), End> {
+        let Outcome::Answers(answers) = outcome else {
+            return Err(End::Frozen);
+        };
+        let Some(batch) = self.waiting.pop_front() else {
+            return Ok(());
+        };
+        for (message, answer) in batch.messages.iter().zip(&answers) {
+            if batch.muted {
+                metrics::swallowed();
+            } else {
+                self.reply(message, answer);
+            }
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, message: &Message, answer: &Answer) {
+        let Some(response) = handler::write(message, answer) else {
+            debug!(mti = %message.mti(), "message is none to be answered");
+            return;
+        };
+        if let Err(error) = self.link.answer(&response) {
+            warn!(%error, "answer cannot be written");
+        }
+    }
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error(transparent)]
+    Closed(Closed),
+    #[error("the ledger is frozen: nobody knows what of the last batch is durable")]
+    Frozen,
+    #[error("the program stops")]
+    Drained,
+}
