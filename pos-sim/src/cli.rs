@@ -353,7 +353,7 @@ pub(crate) async fn perform(
             let order = order.order().map_err(PosError::from)?;
             let outcome = pos.transact(&order).await?;
             write!(output, "{}", outcome.receipt)?;
-            writeln!(output, "{} ms", millis(outcome.latency))?;
+            writeln!(output, "took {} ms", millis(outcome.latency))?;
             if let Some(notice) = outcome.notice {
                 writeln!(io::stderr(), "pos-sim: {notice}")?;
             }
@@ -387,7 +387,7 @@ async fn network(
 ) -> Result<Verdict, CliError> {
     let (code, latency) = pos.network(test).await?;
     let words = code.words();
-    writeln!(output, "{code} {words}, {} ms", millis(latency))?;
+    writeln!(output, "{code} {words}, took {} ms", millis(latency))?;
     Ok(if code.approves() {
         Verdict::Approved
     } else {

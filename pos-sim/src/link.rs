@@ -18,8 +18,12 @@ use crate::answer;
 pub(crate) struct HostLink {
     address: String,
     settings: LinkSettings,
-    link: Option<Link<()>>,
+    link: Option<Link<Serial>>,
+    last: Serial,
 }
+
+/// Tells a request from those before it that the link may still wait for.
+type Serial = u64;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to look whether an idle connection was closed, or holds answers that came too late.
@@ -37,6 +41,7 @@ impl HostLink {
             address,
             settings: config.parse()?,
             link: None,
+            last: 0,
         })
     }
 
@@ -71,59 +76,68 @@ impl HostLink {
         Ok(())
     }
 
-    /// Sends a request and waits for its answer.
+    /// Sends a request and waits for its answer. Where none comes, or nobody waits for it to the
+    /// end, the connection is dropped: what may still come on it belongs to nothing.
     pub(crate) async fn request(&mut self, request: &Message) -> Result<Message, LinkError> {
-        if self.link.is_none() {
-            self.connect().await?;
-        }
-        let Some(link) = &mut self.link else {
-            return Err(LinkError::Lost {
-                reason: "no connection".to_owned(),
+        let Some(mut link) = self.link.take() else {
+            return Err(LinkError::NotConnected {
+                address: self.address.clone(),
+                reason: "connection closed".to_owned(),
             });
         };
-        if let Err((refused, ())) = link.request(request, ()) {
+        self.last += 1;
+        if let Err((refused, _)) = link.request(request, self.last) {
             return Err(LinkError::NotSent(refused));
         }
-        let answer = wait(link, request, self.settings.answer_timeout()).await;
-        // What is silent or broken is not trusted with the next request.
-        if answer.is_err() {
-            self.link = None;
-        }
-        answer
-    }
-}
-
-/// The answer to the request under way.
-async fn wait(
-    link: &mut Link<()>,
-    request: &Message,
-    after: Duration,
-) -> Result<Message, LinkError> {
-    let mut events = Vec::new();
-    let mut came = None;
-    loop {
-        link.next(&mut events).await?;
-        for event in events.drain(..) {
-            match event {
-                Event::Answered { answer, .. } => return Ok(answer),
-                Event::TimedOut { .. } => return Err(LinkError::Silent { after, came }),
-                // The link knows no answers to 0800 messages but its own, and matches by more
-                // elements than some hosts repeat.
-                Event::Unmatched { answer } => match answer::check(request, &answer) {
-                    Ok(_) => return Ok(answer),
-                    Err(mismatch) => {
-                        came = Some(format!("a {} came, but {mismatch}", answer.mti()));
+        let mut came = None;
+        let mut events = Vec::new();
+        loop {
+            link.next(&mut events).await?;
+            for event in events.drain(..) {
+                match self.look_at(event, request, &mut came) {
+                    Seen::Answer(answer) => {
+                        self.link = Some(link);
+                        return Ok(answer);
                     }
-                },
-                Event::Malformed { error } => {
-                    came = Some(format!("a message came that cannot be read: {error}"));
+                    Seen::Silence => {
+                        let after = self.settings.answer_timeout();
+                        return Err(LinkError::Silent { after, came });
+                    }
+                    Seen::Other => {}
                 }
-                Event::Late { answer, .. } => debug!(?answer, "came too late"),
-                // A host asks a terminal nothing.
-                Event::Request(_) | Event::State(_) => {}
             }
         }
     }
+
+    fn look_at(&self, event: Event<Serial>, request: &Message, came: &mut Option<String>) -> Seen {
+        match event {
+            Event::Answered { token, answer } if token == self.last => return Seen::Answer(answer),
+            Event::TimedOut { token } if token == self.last => return Seen::Silence,
+            // The link takes answers to 0800 messages for its own alone, and matches by more
+            // elements than some hosts repeat.
+            Event::Unmatched { answer } => match answer::check(request, &answer) {
+                Ok(_) => return Seen::Answer(answer),
+                Err(mismatch) => *came = Some(format!("a {} came, but {mismatch}", answer.mti())),
+            },
+            Event::Malformed { error } => {
+                *came = Some(format!("a message came that cannot be read: {error}"));
+            }
+            Event::Late { answer, .. } => debug!(?answer, "came too late"),
+            // Of an earlier request; or asked by the host, which asks a terminal nothing.
+            Event::Answered { .. }
+            | Event::TimedOut { .. }
+            | Event::Request(_)
+            | Event::State(_) => {}
+        }
+        Seen::Other
+    }
+}
+
+/// What an event means to the request under way.
+enum Seen {
+    Answer(Message),
+    Silence,
+    Other,
 }
 
 /// Why a request has no answer.

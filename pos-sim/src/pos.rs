@@ -250,9 +250,13 @@ impl Pos {
             return Ok(why.to_owned());
         }
         match self.finish_pending().await {
-            Ok(_) => Ok(format!("{why}; then the host acknowledged")),
-            Err(PosError::StillPending { reason, .. }) => Ok(format!(
-                "{why}; still pending: {reason}. It goes first with the next order"
+            Ok(Some(code)) => Ok(format!(
+                "{why}; the host then acknowledged with {code}, {}",
+                code.words()
+            )),
+            Ok(None) => Ok(why.to_owned()),
+            Err(still @ PosError::StillPending { .. }) => Ok(format!(
+                "{why}; {still}, so it goes first with the next order"
             )),
             Err(error) => Err(error),
         }

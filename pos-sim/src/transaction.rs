@@ -3,8 +3,10 @@
 
 use core::fmt;
 
-use iso8583::element::{AdditionalAmounts, Amount, AmountType, Currency, ResponseCode};
-use iso8583::{InvalidElement, Message};
+use iso8583::element::{
+    AdditionalAmounts, Amount, AmountType, Currency, ProcessingCode, ResponseCode,
+};
+use iso8583::{InvalidElement, Message, Mti};
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +32,8 @@ pub struct Transaction {
     pub rrn: String,
     /// DE 7.
     pub transmission: String,
-    /// When it was begun, where the terminal stands (DE 12 and 13).
+    /// When it was begun, where the terminal stands: DE 12 and 13, but for a cancel, which sends
+    /// its sale's.
     pub local: DateTime,
     /// DE 32 as it was sent.
     pub institution: Option<String>,
@@ -92,6 +95,28 @@ pub enum Kind {
     Cancel,
     /// 0100, processing code 31.
     Balance,
+}
+
+impl Kind {
+    /// The type of its request.
+    #[must_use]
+    pub const fn mti(self) -> Mti {
+        match self {
+            Self::Sale | Self::Refund => Mti::FINANCIAL_REQUEST,
+            Self::Cancel => Mti::REVERSAL_REQUEST,
+            Self::Balance => Mti::AUTHORIZATION_REQUEST,
+        }
+    }
+
+    /// DE 3; a cancel has that of its sale.
+    #[must_use]
+    pub const fn processing_code(self) -> ProcessingCode {
+        match self {
+            Self::Sale | Self::Cancel => ProcessingCode::PURCHASE,
+            Self::Refund => ProcessingCode::REFUND,
+            Self::Balance => ProcessingCode::BALANCE_INQUIRY,
+        }
+    }
 }
 
 impl fmt::Display for Kind {

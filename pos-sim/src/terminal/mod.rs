@@ -4,9 +4,7 @@
 //! and what is pending is finished before another order is taken (see [`Pending`]).
 
 use iso8583::crypto::{ClearPin, TdesKey};
-use iso8583::element::{
-    Amount, Currency, OriginalData, Pan, ProcessingCode, ResponseCode, local_date, local_time,
-};
+use iso8583::element::{Amount, Currency, OriginalData, Pan, ResponseCode, local_date, local_time};
 use iso8583::frame::Tpdu;
 use iso8583::{Class, InvalidElement, Message, Mti};
 use jiff::Timestamp;
@@ -267,19 +265,14 @@ impl Terminal {
         if matches!(card, Card::Swiped { .. }) && pin.is_none() {
             return Err(Refusal::PasswordNeeded);
         }
-        let (mti, processing_code) = match kind {
-            Kind::Refund => (Mti::FINANCIAL_REQUEST, ProcessingCode::REFUND),
-            Kind::Balance => (Mti::AUTHORIZATION_REQUEST, ProcessingCode::BALANCE_INQUIRY),
-            Kind::Sale | Kind::Cancel => (Mti::FINANCIAL_REQUEST, ProcessingCode::PURCHASE),
-        };
         let money = Amount::new(amount, Currency::KRW)?;
         let stan = self.next_stan(now)?;
         let rrn = retrieval_reference(local(now), stan);
 
-        let mut request = Message::new(mti);
+        let mut request = Message::new(kind.mti());
         request.set_header(Some(self.settings.tpdu));
         request
-            .set(3, processing_code.as_bytes())
+            .set(3, kind.processing_code().as_bytes())
             .set(4, &money.to_digits())
             .set(7, transmission(now).as_bytes())
             .set(11, format!("{stan:06}").as_bytes())
@@ -293,7 +286,7 @@ impl Terminal {
         let pin_pad = PinPad::write(pin, card.pan(), &self.settings.zone_key, &mut request);
         card.write(pin_pad, &mut request);
 
-        if mti == Mti::FINANCIAL_REQUEST {
+        if request.mti().class() == Class::Financial {
             self.state.pending = Some(Pending::Unanswered(Kept::new(&request, card.pan())));
         }
         self.record(now, kind, amount, stan, rrn, card);
@@ -304,17 +297,17 @@ impl Terminal {
         let sale = self.cancellable(rrn, card.pan())?.clone();
         let stan = self.next_stan(now)?;
         let original = OriginalData::new(
-            Mti::FINANCIAL_REQUEST,
+            sale.kind.mti(),
             format!("{:06}", sale.stan).as_bytes(),
             sale.transmission.as_bytes(),
             sale.institution.as_deref().map(str::as_bytes),
             None,
         )?;
-        let mut request = Message::new(Mti::REVERSAL_REQUEST);
+        let mut request = Message::new(Kind::Cancel.mti());
         request.set_header(Some(self.settings.tpdu));
         request
             .set(2, card.pan().reveal().as_bytes())
-            .set(3, ProcessingCode::PURCHASE.as_bytes())
+            .set(3, Kind::Cancel.processing_code().as_bytes())
             .set(4, &sale.money()?.to_digits())
             .set(7, transmission(now).as_bytes())
             .set(11, format!("{stan:06}").as_bytes())
@@ -448,7 +441,8 @@ const fn unresolved(code: ResponseCode) -> bool {
 }
 
 fn local(now: Timestamp) -> DateTime {
-    now.to_zoned(TimeZone::fixed(LOCAL)).datetime()
+    let second = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    second.to_zoned(TimeZone::fixed(LOCAL)).datetime()
 }
 
 /// DE 11 as a number.

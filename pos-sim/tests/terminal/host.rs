@@ -1,6 +1,7 @@
 //! A host on a port of its own that answers as a test tells it to.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use iso8583::element::ResponseCode;
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 /// What the host does with a request.
 pub enum Reply {
     Answer(Message),
+    AnswerAfter(Duration, Message),
     AnswerAndHangUp(Message),
     Silence,
     HangUp,
@@ -39,7 +41,12 @@ impl Host {
         Self { address, received }
     }
 
-    /// The requests that came since this was asked last, without DE 52.
+    /// The next request to come.
+    pub async fn arrival(&mut self) -> Message {
+        self.received.recv().await.unwrap()
+    }
+
+    /// The requests that came and were not yet asked for.
     pub fn received(&mut self) -> Vec<Message> {
         std::iter::from_fn(|| self.received.try_recv().ok()).collect()
     }
@@ -96,6 +103,10 @@ async fn serve(
             let _ = received.send(request);
             match reply {
                 Reply::Answer(answer) => send(&mut stream, &framer, &answer).await,
+                Reply::AnswerAfter(wait, answer) => {
+                    tokio::time::sleep(wait).await;
+                    send(&mut stream, &framer, &answer).await;
+                }
                 Reply::AnswerAndHangUp(answer) => {
                     send(&mut stream, &framer, &answer).await;
                     return;
