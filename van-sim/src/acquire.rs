@@ -210,7 +210,10 @@ fn order_tags<'a>(
     [
         (PrivateData::MALL_ID, mall.id.as_str().as_bytes()),
         (PrivateData::ORDER_ID, order.as_str().as_bytes()),
-        (PrivateData::CUSTOMER_REFERENCE, customer.as_str().as_bytes()),
+        (
+            PrivateData::CUSTOMER_REFERENCE,
+            customer.as_str().as_bytes(),
+        ),
     ]
 }
 
@@ -321,7 +324,10 @@ mod tests {
         // The block of PIN 1234 and this card in the golden messages.
         let zone_key = "11223344556677888877665544332211".parse().unwrap();
         let block = iso8583::crypto::EncryptedPinBlock::try_from(message.field(52).unwrap());
-        let pin = block.unwrap().decrypt(&sale(None).card.pan, &zone_key).unwrap();
+        let pin = block
+            .unwrap()
+            .decrypt(&sale(None).card.pan, &zone_key)
+            .unwrap();
         assert_eq!(pin.reveal(), b"1234");
     }
 
@@ -332,7 +338,10 @@ mod tests {
         sale.contact = Some("abc".to_owned().into());
         let message = acquirer().purchase(&sale, &trace(1, "2026-03-15T02:30:15Z"));
         let private = message.text(48).unwrap();
-        assert!(private.contains("CUST00004209009red robot10064ba7816bf"), "{private}");
+        assert!(
+            private.contains("CUST00004209009red robot10064ba7816bf"),
+            "{private}"
+        );
     }
 
     /// The values of the golden message reversal_0420_timeout, with DE 22, 25 and 48 beside them.
@@ -369,8 +378,7 @@ mod tests {
     #[test]
     fn a_cancel_names_the_approval_by_number_and_date() {
         let original = Original::of(&sale(None), trace(123, "2026-03-15T02:30:15Z"));
-        let message =
-            acquirer().cancel(&original, "A12345", &trace(125, "2026-03-15T05:00:00Z"));
+        let message = acquirer().cancel(&original, "A12345", &trace(125, "2026-03-15T05:00:00Z"));
         assert_eq!(message.mti(), Mti::REVERSAL_REQUEST);
         assert_eq!(message.text(39), Some("17"));
         assert_eq!(message.text(38), Some("A12345"));

@@ -27,7 +27,12 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS")]
     switch: Option<String>,
     /// The key card passwords travel under, 32 hex digits.
-    #[arg(long, env = "VAN_SIM_PIN_ZONE_KEY", hide = true, hide_env_values = true)]
+    #[arg(
+        long,
+        env = "VAN_SIM_PIN_ZONE_KEY",
+        hide = true,
+        hide_env_values = true
+    )]
     pin_zone_key: Option<TdesKey>,
     /// Print the configuration as understood, secrets masked, and stop.
     #[arg(long)]
@@ -95,5 +100,39 @@ async fn asked_to_stop() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(args: &[&str]) -> anyhow::Result<Config> {
+        Args::try_parse_from([&["van-sim"], args].concat())?.config()
+    }
+
+    #[test]
+    fn flags_stand_above_the_file() {
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/van.example.toml");
+        let args = [
+            "--config",
+            example,
+            "--listen",
+            "127.0.0.1:1",
+            "--switch",
+            "host:2",
+        ];
+        let config = config(&args).unwrap();
+        assert_eq!(config.listen.port(), 1);
+        assert_eq!(config.switch, "host:2");
+        assert_eq!(config.mall, Config::default().mall);
+    }
+
+    #[test]
+    fn err_a_file_that_is_not_there_is_named() {
+        let error = config(&["--config", "nowhere.toml"])
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("nowhere.toml: No such file"), "{error}");
     }
 }

@@ -57,8 +57,8 @@ impl Default for Config {
             institution: Institution("450001".to_owned()),
             utc_offset: UtcOffset(Offset::constant(9)),
             pin_zone_key: TdesKey::new([
-                0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x88, 0x77, 0x66, 0x55, 0x44,
-                0x33, 0x22, 0x11,
+                0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33,
+                0x22, 0x11,
             ]),
             drain: Duration::from_secs(10),
             http: HttpConfig::default(),
@@ -429,28 +429,29 @@ mod tests {
         example.check().unwrap();
     }
 
+    /// The options of a table by their paths; of an array of tables, those of the first.
     fn options(table: &toml::Table) -> Vec<String> {
-        let mut options = Vec::new();
-        for (name, value) in table {
-            let inner = match value {
-                toml::Value::Array(items) => items[0].as_table(),
-                other => other.as_table(),
-            };
-            match inner {
-                Some(inner) => {
-                    options.extend(crate::config::tests::options(inner).iter().map(|option| format!("{name}.{option}")));
-                }
-                None => options.push(name.clone()),
+        let paths = table.iter().flat_map(|(name, value)| {
+            let value = value.as_array().map_or(value, |items| &items[0]);
+            match value.as_table() {
+                Some(inner) => options(inner)
+                    .iter()
+                    .map(|option| format!("{name}.{option}"))
+                    .collect(),
+                None => vec![name.clone()],
             }
-        }
-        options
+        });
+        paths.collect()
     }
 
     #[test]
     fn err_options_that_cannot_be_are_named() {
         for (text, words) in [
             ("listne = '127.0.0.1:1'", "unknown field `listne`"),
-            ("institution = 'VAN'", "institution id is not 1 to 11 digits"),
+            (
+                "institution = 'VAN'",
+                "institution id is not 1 to 11 digits",
+            ),
             ("utc_offset = '9'", "UTC offset is not written like +09:00"),
             ("pin_zone_key = '11'", "key is not 32 hex digits"),
         ] {
@@ -459,7 +460,10 @@ mod tests {
         }
         for (text, words) in [
             ("payments.max = 0", "payments.max is zero"),
-            ("net_cancel.first_pause = '0s'", "net_cancel.first_pause is zero"),
+            (
+                "net_cancel.first_pause = '0s'",
+                "net_cancel.first_pause is zero",
+            ),
             ("link.dialect = 'iso93'", "link: dialect"),
             (
                 "mall = [{ category = 'toys' }]",

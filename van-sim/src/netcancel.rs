@@ -121,10 +121,15 @@ impl NetCancels {
         }
     }
 
-    /// What became of an [`Output::Send`].
+    /// What became of an [`Output::Send`]. Of what is not out, nothing is believed.
     pub fn handle_outcome(&mut self, now: Instant, id: PaymentId, outcome: &Outcome) {
-        let Some(State::Asked { mut reversal }) = self.states.remove(&id) else {
-            return;
+        let mut reversal = match self.states.remove(&id) {
+            Some(State::Asked { reversal }) => reversal,
+            Some(other) => {
+                self.states.insert(id, other);
+                return;
+            }
+            None => return,
         };
         self.asked = self.asked.saturating_sub(1);
         match outcome {
@@ -346,7 +351,11 @@ mod tests {
         assert_eq!(machine.reserve(PaymentId::new(3)), Err(Full));
         machine.start(Instant::now(), PaymentId::new(1), reversal());
         machine.release(PaymentId::new(1));
-        assert_eq!(machine.reserve(PaymentId::new(3)), Err(Full), "1 is being reversed");
+        assert_eq!(
+            machine.reserve(PaymentId::new(3)),
+            Err(Full),
+            "1 is being reversed"
+        );
         machine.release(PaymentId::new(2));
         assert_eq!(machine.reserve(PaymentId::new(3)), Ok(()));
     }

@@ -96,7 +96,9 @@ impl<const MAX: usize> TryFrom<String> for Reference<MAX> {
     fn try_from(text: String) -> Result<Self, String> {
         let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         if !printable || !(1..=MAX).contains(&text.len()) {
-            return Err(format!("an id must be 1 to {MAX} printable ASCII characters"));
+            return Err(format!(
+                "an id must be 1 to {MAX} printable ASCII characters"
+            ));
         }
         Ok(Self(text.into()))
     }

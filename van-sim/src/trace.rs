@@ -38,8 +38,7 @@ impl StanSequence {
     #[must_use]
     pub fn starting_at(local: DateTime) -> Self {
         let part = |value: i8| u32::try_from(value).unwrap_or(0);
-        let second =
-            (part(local.hour()) * 60 + part(local.minute())) * 60 + part(local.second());
+        let second = (part(local.hour()) * 60 + part(local.minute())) * 60 + part(local.second());
         Self {
             next: 1 + second * Self::PER_SECOND,
         }
@@ -155,7 +154,10 @@ mod tests {
     fn a_restart_later_in_the_day_goes_on_above_the_numbers_used() {
         let start = |text: &str| StanSequence::starting_at(text.parse().unwrap()).take();
         assert_eq!(start("2026-03-15T00:00:00"), Stan(1));
-        assert_eq!(start("2026-03-15T09:00:10").0 - start("2026-03-15T09:00:00").0, 110);
+        assert_eq!(
+            start("2026-03-15T09:00:10").0 - start("2026-03-15T09:00:00").0,
+            110
+        );
         assert!(start("2026-03-15T23:59:59").0 <= Stan::MAX);
     }
 }

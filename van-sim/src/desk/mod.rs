@@ -3,20 +3,22 @@
 //! A machine without sockets and clocks; `W` is whoever waits for a reply. Around it stands the
 //! loop of `drive.rs`.
 
+mod outcome;
+
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
-use iso8583::element::{
-    AdditionalAmount, AdditionalAmounts, Amount, AmountType, Currency, ResponseCode,
-};
-use iso8583::session::Now;
 use iso8583::Message;
+use iso8583::element::ResponseCode;
+use iso8583::session::Now;
 use jiff::tz::Offset;
-use serde::Serialize;
 use thiserror::Error;
 
+pub(crate) use self::outcome::BalanceReceipt;
+use self::outcome::{CancelVerdict, Verdict};
 use crate::acquire::{Acquirer, Original};
-use crate::config::Config;
+use crate::config::{Config, Mall};
 use crate::host::Outcome;
 use crate::netcancel::{self, NetCancels};
 use crate::payments::{
@@ -55,10 +57,7 @@ pub(crate) enum Command {
     /// What became of an order?
     FindOrder(OrderKey),
     /// How much is on a card?
-    Balance {
-        mall: std::sync::Arc<crate::config::Mall>,
-        card: Card,
-    },
+    Balance { mall: Arc<Mall>, card: Card },
 }
 
 /// What a mall gets.
@@ -71,25 +70,6 @@ pub(crate) enum Answer {
     /// The net cancel of an order that never came.
     NothingToCancel,
     Balance(BalanceReceipt),
-}
-
-/// A balance inquiry as malls see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct BalanceReceipt {
-    pub(crate) status: Status,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) response_code: Option<String>,
-    pub(crate) response_words: &'static str,
-    /// What the books say, in minor units.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) ledger: Option<i64>,
-    /// What can be spent now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) available: Option<i64>,
-    pub(crate) currency: String,
-    pub(crate) card: String,
-    pub(crate) rrn: String,
-    pub(crate) stan: String,
 }
 
 /// Why a command was not taken. Nothing was sent for it.
@@ -201,19 +181,19 @@ impl<W> Desk<W> {
         self.drain_net_cancels();
     }
 
-    pub(crate) fn handle_outcome(&mut self, now: Now, exchange: Exchange<W>, outcome: Outcome) {
+    pub(crate) fn handle_outcome(&mut self, now: Now, exchange: Exchange<W>, outcome: &Outcome) {
         match exchange {
             Exchange::Approval(id) => self.approval_came_back(now, id, outcome),
             Exchange::Cancel(id) => self.cancel_came_back(now, id, outcome),
             Exchange::NetCancel(id) => {
-                self.net_cancels.handle_outcome(now.instant, id, &outcome);
+                self.net_cancels.handle_outcome(now.instant, id, outcome);
             }
             Exchange::Balance {
                 waiting,
                 card,
                 trace,
             } => {
-                let receipt = balance_receipt(outcome, card, &trace);
+                let receipt = BalanceReceipt::of(outcome, card, &trace);
                 let reply = Ok(Answer::Balance(receipt));
                 self.outputs.push_back(Output::Reply(waiting, reply));
             }
@@ -302,7 +282,7 @@ impl<W> Desk<W> {
         self.reply_receipt(id, from);
     }
 
-    fn approval_came_back(&mut self, now: Now, id: PaymentId, outcome: Outcome) {
+    fn approval_came_back(&mut self, now: Now, id: PaymentId, outcome: &Outcome) {
         let Some(payment) = self.payments.get_mut(id) else {
             return;
         };
@@ -347,9 +327,7 @@ impl<W> Desk<W> {
             return self.refuse(from, Refusal::UnknownPayment);
         };
         let (approval, original) = match (&payment.state, &payment.original) {
-            (State::Approved(approval), Some(original))
-                if original.trace.full_date() == today =>
-            {
+            (State::Approved(approval), Some(original)) if original.trace.full_date() == today => {
                 (approval.clone(), original)
             }
             (State::Approved(_), _) => return self.refuse(from, Refusal::AnotherDay),
@@ -369,7 +347,7 @@ impl<W> Desk<W> {
             .push_back(Output::Send(Exchange::Cancel(id), message));
     }
 
-    fn cancel_came_back(&mut self, now: Now, id: PaymentId, outcome: Outcome) {
+    fn cancel_came_back(&mut self, now: Now, id: PaymentId, outcome: &Outcome) {
         let Some(payment) = self.payments.get_mut(id) else {
             return;
         };
@@ -377,7 +355,7 @@ impl<W> Desk<W> {
             return;
         };
         let waiting = std::mem::take(&mut payment.waiting);
-        let refused = match CancelVerdict::of(&outcome) {
+        let refused = match CancelVerdict::of(outcome) {
             CancelVerdict::Done => {
                 payment.state = State::Cancelled(Some(approval));
                 payment.original = None;
@@ -531,117 +509,5 @@ impl<W> Desk<W> {
     }
 }
 
-/// What came of an approval request.
-enum Verdict {
-    Approved(Approval),
-    /// `not_sent`: the VAN's own decline, and why.
-    Declined {
-        code: ResponseCode,
-        not_sent: Option<String>,
-    },
-    /// Nothing that may be relied on: what became of the sale is unknown.
-    Unusable(String),
-}
-
-impl Verdict {
-    fn of(outcome: Outcome, asked: Amount) -> Self {
-        let answer = match outcome {
-            Outcome::Answered(answer) => answer,
-            Outcome::NotSent(why) => {
-                return Self::Declined {
-                    code: ResponseCode::ISSUER_INOPERATIVE,
-                    not_sent: Some(why),
-                };
-            }
-            Outcome::Unanswered(why) => return Self::Unusable(why),
-        };
-        let Some(code) = response_code(&answer) else {
-            return Self::Unusable("the answer has no response code (DE 39)".to_owned());
-        };
-        if !code.approves() {
-            return Self::Declined {
-                code,
-                not_sent: None,
-            };
-        }
-        if answer.field(4) != Some(&asked.to_digits()) {
-            return Self::Unusable("the approval is over another amount (DE 4)".to_owned());
-        }
-        match answer.text(38) {
-            Some(number) if !number.trim().is_empty() => Self::Approved(Approval {
-                number: number.to_owned(),
-                code,
-                balance: amount(&answer, AmountType::AVAILABLE).map(|block| block.minor),
-            }),
-            Some(_) | None => Self::Unusable("the approval has no number (DE 38)".to_owned()),
-        }
-    }
-}
-
-/// What came of a cancel request.
-enum CancelVerdict {
-    Done,
-    Refused(ResponseCode),
-    /// Perhaps done, perhaps not.
-    Open,
-}
-
-impl CancelVerdict {
-    fn of(outcome: &Outcome) -> Self {
-        let code = match outcome {
-            Outcome::Answered(answer) => response_code(answer),
-            Outcome::NotSent(_) => return Self::Refused(ResponseCode::ISSUER_INOPERATIVE),
-            Outcome::Unanswered(_) => None,
-        };
-        match code {
-            Some(code) if code.approves() => Self::Done,
-            // The switch or the issuer gave the request up half way.
-            None
-            | Some(
-                ResponseCode::INVALID_RESPONSE
-                | ResponseCode::RESPONSE_TOO_LATE
-                | ResponseCode::ISSUER_INOPERATIVE
-                | ResponseCode::SYSTEM_MALFUNCTION,
-            ) => Self::Open,
-            Some(code) => Self::Refused(code),
-        }
-    }
-}
-
-fn response_code(answer: &Message) -> Option<ResponseCode> {
-    ResponseCode::try_from(answer.field(39)?).ok()
-}
-
-fn amount(answer: &Message, amount_type: AmountType) -> Option<AdditionalAmount> {
-    let amounts = AdditionalAmounts::try_from(answer.field(54)?).ok()?;
-    amounts.find(amount_type).copied()
-}
-
-fn balance_receipt(outcome: Outcome, card: String, trace: &Trace) -> BalanceReceipt {
-    let (code, answer) = match outcome {
-        Outcome::Answered(answer) => (response_code(&answer), Some(answer)),
-        Outcome::NotSent(_) => (Some(ResponseCode::ISSUER_INOPERATIVE), None),
-        Outcome::Unanswered(_) => (None, None),
-    };
-    let block = |amount_type| amount(answer.as_ref()?, amount_type);
-    let (ledger, available) = (block(AmountType::LEDGER), block(AmountType::AVAILABLE));
-    let status = match code {
-        Some(code) if code.approves() => Status::Approved,
-        Some(_) => Status::Declined,
-        None => Status::Unknown,
-    };
-    BalanceReceipt {
-        status,
-        response_code: code.map(|code| code.to_string()),
-        response_words: code.map_or("no answer", ResponseCode::words),
-        ledger: ledger.map(|block| block.minor),
-        available: available.map(|block| block.minor),
-        currency: available
-            .or(ledger)
-            .map_or(Currency::KRW, |block| block.currency)
-            .to_string(),
-        card,
-        rrn: trace.rrn(),
-        stan: trace.stan.to_string(),
-    }
-}
+#[cfg(test)]
+mod tests;

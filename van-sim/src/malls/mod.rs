@@ -8,6 +8,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -24,7 +25,7 @@ use self::problem::Problem;
 use self::request::{ApproveRequest, BalanceRequest, Body, OrderRequest};
 use crate::RenderMetrics;
 use crate::config::{Config, HttpConfig, Mall};
-use crate::desk::{Answer, BalanceReceipt, Command, Reply};
+use crate::desk::{Answer, BalanceReceipt, Command, Refusal, Reply};
 use crate::drive::Question;
 use crate::payments::{OrderKey, PaymentId, Receipt};
 use crate::sale::MallId;
@@ -87,7 +88,7 @@ impl Counter {
         let sent = self.ask.send((command, waiter)).await;
         match (sent, reply.await) {
             (Ok(()), Ok(reply)) => reply,
-            (Ok(()) | Err(_), _) => Err(crate::desk::Refusal::Stopping),
+            (Ok(()) | Err(_), _) => Err(Refusal::Stopping),
         }
     }
 }
@@ -128,9 +129,9 @@ async fn find(
 async fn find_order(
     State(counter): At,
     Extension(id): Extension<DebuggingId>,
-    query: Result<Query<OrderRequest>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<OrderRequest>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(order) = query.map_err(|error| Problem::bad_query(&error.body_text()))?;
+    let Query(order) = query.map_err(|_| Problem::bad_query())?;
     counter.mall(&order.mall_id)?;
     let command = Command::FindOrder(order.into());
     receipt(id, counter.ask(command).await)
@@ -193,7 +194,7 @@ fn receipt(DebuggingId(debugging_id): DebuggingId, reply: Reply) -> Result<Respo
     let receipt = match reply? {
         Answer::Payment(receipt) => Shown::Payment(receipt),
         Answer::Balance(receipt) => Shown::Balance(receipt),
-        Answer::NothingToCancel => return Err(crate::desk::Refusal::UnknownPayment.into()),
+        Answer::NothingToCancel => return Err(Refusal::UnknownPayment.into()),
     };
     let body = Identified {
         receipt,

@@ -39,7 +39,8 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
-    pub(super) fn bad_query(detail: &str) -> Self {
+    pub(super) fn bad_query() -> Self {
+        let detail = "an order is named as ?mall_id=...&order_id=...";
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 

@@ -12,8 +12,8 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-use super::problem::Problem;
 use super::Counter;
+use super::problem::Problem;
 use crate::config::Mall;
 use crate::payments::OrderKey;
 use crate::sale::{Card, Contact, CustomerId, Expiry, Goods, MallId, OrderId, Sale};
@@ -138,10 +138,7 @@ pub(super) struct Body<T>(pub(super) T);
 impl<T: DeserializeOwned> FromRequest<Arc<Counter>> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(
-        mut request: Request,
-        counter: &Arc<Counter>,
-    ) -> Result<Self, Problem> {
+    async fn from_request(mut request: Request, counter: &Arc<Counter>) -> Result<Self, Problem> {
         let http = &counter.http;
         DefaultBodyLimit::apply(DefaultBodyLimit::max(http.body_bytes_max), &mut request);
         let body = Bytes::from_request(request, counter);
