@@ -226,11 +226,9 @@ impl From<&PosError> for Verdict {
             PosError::Link(_)
             | PosError::WrongAnswer { .. }
             | PosError::StillPending { .. }
-            | PosError::Forgotten { .. } => Self::Unknown,
-            PosError::Refused(_)
             | PosError::State(_)
-            | PosError::Invalid(_)
-            | PosError::Config(_) => Self::WrongUsage,
+            | PosError::Forgotten { .. } => Self::Unknown,
+            PosError::Refused(_) | PosError::Invalid(_) | PosError::Config(_) => Self::WrongUsage,
         }
     }
 }
@@ -275,21 +273,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn start(cli: Cli) -> Result<Verdict, CliError> {
+    // `RUST_LOG=debug` shows every message, masked.
+    telemetry::start_logs("warn", telemetry::LogFormat::Text)
+        .map_err(|error| CliError::Usage(format!("RUST_LOG: {error}")))?;
     let config = cli.options.config()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let mut pos = Pos::open(config)?;
+        // Nothing was begun yet: whatever is wrong, it is with what was given.
+        let mut pos = Pos::open(config).map_err(|error| CliError::Usage(error.to_string()))?;
         let mut output = io::stdout();
         match cli.command {
             Command::Action(mut action) => {
                 if let Action::Order(order) = &mut action
                     && order.missing_pin().is_some()
                 {
-                    return Err(CliError::Usage(
-                        "a swiped card needs its card password: --pin, or POS_PIN",
-                    ));
+                    let words = "a swiped card needs its card password: --pin, or POS_PIN";
+                    return Err(CliError::Usage(words.to_owned()));
                 }
                 perform(&mut pos, &action, &mut output).await
             }
@@ -310,7 +311,8 @@ impl Options {
         Ok(Config {
             host: self.host,
             timeout: Duration::from_secs(self.timeout),
-            tpdu: tpdu(&self.tpdu).ok_or(CliError::Usage("--tpdu takes 10 hex digits"))?,
+            tpdu: tpdu(&self.tpdu)
+                .ok_or_else(|| CliError::Usage("--tpdu takes 10 hex digits".to_owned()))?,
             merchant: Merchant {
                 terminal: self.terminal,
                 id: self.merchant,
@@ -432,7 +434,7 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Pos(#[from] PosError),
     #[error("{0}")]
-    Usage(&'static str),
+    Usage(String),
     #[error(transparent)]
     Io(#[from] io::Error),
 }

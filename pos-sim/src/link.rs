@@ -86,6 +86,7 @@ impl HostLink {
             });
         };
         self.last += 1;
+        debug!(?request, "request");
         if let Err((refused, _)) = link.request(request, self.last) {
             return Err(LinkError::NotSent(refused));
         }
@@ -96,6 +97,7 @@ impl HostLink {
             for event in events.drain(..) {
                 match self.look_at(event, request, &mut came) {
                     Seen::Answer(answer) => {
+                        debug!(?answer, "answer");
                         self.link = Some(link);
                         return Ok(answer);
                     }
