@@ -293,3 +293,161 @@ impl std::fmt::Debug for Job {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::mpsc as threads;
+
+    use super::*;
+    use crate::kit::{World, purchase};
+
+    /// A disk that counts its syncs, waits for leave before each, and fails when told.
+    struct Disk {
+        syncs: Arc<AtomicUsize>,
+        broken: Arc<AtomicBool>,
+        leave: Option<Receiver<()>>,
+    }
+
+    impl Disk {
+        fn new() -> Self {
+            Self {
+                syncs: Arc::default(),
+                broken: Arc::default(),
+                leave: None,
+            }
+        }
+    }
+
+    impl Store for Disk {
+        fn append(&mut self, _: &Record) {}
+
+        fn sync(&mut self) -> Result<(), StoreError> {
+            if let Some(leave) = &self.leave {
+                leave.recv().unwrap();
+            }
+            if self.broken.load(Ordering::SeqCst) {
+                return Err(io::Error::other("no more disk").into());
+            }
+            self.syncs.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+
+    const LIMITS: Limits = Limits {
+        queue_batches_max: 4,
+        group_requests_max: 100,
+    };
+
+    fn submit(desk: &Desk, requests: Vec<Request>) -> mpsc::Receiver<Outcome> {
+        let (reply, outcome) = mpsc::channel(1);
+        desk.submit(requests, reply).unwrap();
+        outcome
+    }
+
+    fn codes(outcome: Option<Outcome>) -> Vec<String> {
+        let Some(Outcome::Answers(answers)) = outcome else {
+            panic!("no answers: {outcome:?}");
+        };
+        answers
+            .iter()
+            .map(|answer| answer.code.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_batch_is_answered_in_order_by_one_sync() {
+        let disk = Disk::new();
+        let syncs = Arc::clone(&disk.syncs);
+        let (desk, thread) = Desk::open(World::with(100).books, disk, LIMITS).unwrap();
+        let requests = [60, 60, 40].into_iter().zip(1..);
+        let requests = requests.map(|(amount, stan)| purchase(stan, amount).build());
+        let outcome = submit(&desk, requests.collect()).blocking_recv();
+        assert_eq!(codes(outcome), ["00", "51", "00"]);
+        assert_eq!(syncs.load(Ordering::SeqCst), 1);
+        drop(desk);
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_repeat_waits_for_its_first_and_what_waits_shares_a_sync() {
+        let (grant, leave) = threads::channel();
+        let disk = Disk {
+            leave: Some(leave),
+            ..Disk::new()
+        };
+        let syncs = Arc::clone(&disk.syncs);
+        let (desk, thread) = Desk::open(World::with(100).books, disk, LIMITS).unwrap();
+        let mut first = submit(&desk, vec![purchase(1, 10).build()]);
+        let mut repeat = submit(&desk, vec![purchase(1, 10).build()]);
+        let mut other = submit(&desk, vec![purchase(2, 10).build()]);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(first.try_recv().is_err() && repeat.try_recv().is_err());
+        grant.send(()).unwrap();
+        grant.send(()).unwrap();
+        assert_eq!(codes(first.blocking_recv()), codes(repeat.blocking_recv()));
+        assert_eq!(codes(other.blocking_recv()), ["00"]);
+        drop((desk, grant));
+        thread.join().unwrap();
+        assert!(syncs.load(Ordering::SeqCst) <= 2);
+    }
+
+    #[test]
+    fn a_failed_sync_gives_no_answer_and_96_ever_after() {
+        let disk = Disk::new();
+        let broken = Arc::clone(&disk.broken);
+        let (desk, thread) = Desk::open(World::with(100).books, disk, LIMITS).unwrap();
+        let first = submit(&desk, vec![purchase(1, 10).build()]).blocking_recv();
+        assert_eq!(codes(first), ["00"]);
+        broken.store(true, Ordering::SeqCst);
+        let lost = submit(&desk, vec![purchase(2, 10).build()]).blocking_recv();
+        assert_eq!(lost, Some(Outcome::Frozen));
+        broken.store(false, Ordering::SeqCst);
+        // Not even a repeat of what was answered: nothing is decided any more.
+        for stan in [1, 2, 3] {
+            let later = submit(&desk, vec![purchase(stan, 10).build()]).blocking_recv();
+            assert_eq!(codes(later), ["96"]);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let asked = runtime.block_on(desk.ask(|books, _| Ok((Vec::new(), books.cards_len()))));
+        assert_eq!(asked, Err(DeskError::Frozen));
+        drop(desk);
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_full_queue_refuses_at_once() {
+        let (grant, leave) = threads::channel();
+        let disk = Disk {
+            leave: Some(leave),
+            ..Disk::new()
+        };
+        let (desk, thread) = Desk::open(World::with(100).books, disk, LIMITS).unwrap();
+        let mut outcomes = vec![submit(&desk, vec![purchase(1, 1).build()])];
+        let mut refused = false;
+        for stan in 2..20 {
+            let (reply, outcome) = mpsc::channel(1);
+            match desk.submit(vec![purchase(stan, 1).build()], reply) {
+                Ok(()) => outcomes.push(outcome),
+                Err(error) => {
+                    assert_eq!(error, DeskError::Busy);
+                    refused = true;
+                    break;
+                }
+            }
+        }
+        assert!(refused);
+        drop(desk);
+        for _ in 0..outcomes.len() {
+            // The thread may need less: several groups become one.
+            let _ = grant.send(());
+        }
+        for mut outcome in outcomes {
+            assert_eq!(codes(outcome.blocking_recv()), ["00"]);
+        }
+        thread.join().unwrap();
+    }
+}

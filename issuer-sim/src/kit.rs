@@ -6,7 +6,7 @@ use iso8583::element::{Currency, ProcessingCode};
 
 use crate::answer::Answer;
 use crate::books::{Books, Policy};
-use crate::card::{CardId, CardIndex, Expiry, PanKey, Product, Pvv, Rules, SealedPan};
+use crate::card::{CardId, CardIndex, Expiry, PanKey, Product, Pvv, Rules, SealedPan, Status};
 use crate::clock::{Now, Timestamp};
 use crate::dedupe::Limits;
 use crate::ledger::{Channel, Funds};
@@ -144,6 +144,44 @@ impl World {
         }
         books
     }
+}
+
+/// A history that leaves a record of every kind.
+pub(crate) fn eventful() -> World {
+    let mut world = World::with(100_000);
+    world.issue(2);
+    let bought = purchase(1, 15_000).password(RIGHT).build();
+    let held = pre_authorization(2, 20_000).build();
+    let lapsed = pre_authorization(3, 1_000).build();
+    for request in [
+        bought.clone(),
+        held.clone(),
+        lapsed,
+        purchase(4, 1).password(WRONG).build(),
+        purchase(5, 1).present().build(),
+        inquiry(6).build(),
+        refund(7, 500).build(),
+        completion(8, 500_000, Some(&held)).build(),
+        reversal(9, &bought).remaining(5_000).build(),
+        reversal(10, &purchase(11, 1).build())
+            .without_reference()
+            .build(),
+        purchase(12, 1)
+            .trace(|trace| trace.local_time = None)
+            .build(),
+        purchase(13, 1)
+            .card(CardNumber::Found(PanKey([9; 16])))
+            .build(),
+    ] {
+        world.send(&request);
+    }
+    let card = CardId([2; 16]);
+    let blocked = world.books.change_status(card, Status::Blocked, world.now);
+    world.records.extend(blocked.unwrap().unwrap());
+    let reset = world.books.reset_tries(CardId([1; 16]), world.now);
+    world.records.extend(reset.unwrap());
+    world.wait(8 * 24 * 3_600);
+    world
 }
 
 /// A request under construction.

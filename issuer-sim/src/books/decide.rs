@@ -34,6 +34,10 @@ impl Books {
         {
             Seen::Repeat(answer) => return Ok((None, answer)),
             Seen::Conflict => return refused(Refusal::Duplicate),
+            // A hold may outlive the memory of its request, whose key is taken until then.
+            Seen::Never if self.holds.contains_key(&keys.key) => {
+                return refused(Refusal::Duplicate);
+            }
             Seen::Never => {}
         }
         if let Some(refusal) = self.no_room(request).or_else(|| unbookable(request)) {

@@ -304,6 +304,18 @@ fn a_hold_can_be_reversed_after_its_key_is_forgotten() {
 }
 
 #[test]
+fn the_key_of_a_hold_is_taken_until_the_hold_is_gone() {
+    let mut world = World::with(10_000);
+    let held = pre_authorization(1, 4_000).build();
+    world.send(&held);
+    world.wait(3 * 24 * 3_600);
+    assert_eq!(world.code(&held), "94");
+    assert_eq!(world.available(), 6_000);
+    world.wait(4 * 24 * 3_600);
+    assert_eq!(world.code(&held), "00");
+}
+
+#[test]
 fn at_the_bound_of_keys_requests_get_96_and_reversals_go_on() {
     let mut small = policy();
     small.limits.keys_max = 8;

@@ -446,3 +446,50 @@ const TAG_TRIES_RESET: u8 = 4;
 const TAG_DECIDED: u8 = 5;
 const TAG_REVERSED: u8 = 6;
 const TAG_HOLD_EXPIRED: u8 = 7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::eventful;
+
+    #[test]
+    fn every_kind_of_record_reads_back_what_was_written() {
+        let records = eventful().records;
+        let mut bytes = Vec::new();
+        for record in &records {
+            encode(record, &mut bytes);
+        }
+        let mut tags = std::collections::BTreeSet::new();
+        let mut rest = bytes.as_slice();
+        for record in &records {
+            tags.insert(rest[0]);
+            let (decoded, after) = decode(rest).unwrap();
+            assert_eq!(&decoded, record);
+            rest = after;
+        }
+        assert!(rest.is_empty());
+        assert_eq!(tags.into_iter().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_record_cut_short_or_of_an_unknown_tag_is_none() {
+        for record in eventful().records {
+            let mut bytes = Vec::new();
+            encode(&record, &mut bytes);
+            for length in 0..bytes.len() {
+                assert!(decode(&bytes[..length]).is_err(), "{record:?} at {length}");
+            }
+            bytes[0] = 0;
+            assert_eq!(decode(&bytes), Err(NotARecord("tag")));
+        }
+    }
+
+    #[test]
+    fn an_ordinary_purchase_takes_at_most_200_bytes() {
+        let mut world = crate::kit::World::with(1_000);
+        world.send(&crate::kit::purchase(1, 10).build());
+        let mut bytes = Vec::new();
+        encode(world.records.last().unwrap(), &mut bytes);
+        assert!(bytes.len() <= 200, "{} bytes", bytes.len());
+    }
+}

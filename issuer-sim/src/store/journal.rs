@@ -364,3 +364,263 @@ const MARKER: &[u8; 4] = b"BLCK";
 const BLOCK_HEAD: usize = 16;
 const BLOCK_MAX: usize = 64 * 1024 * 1024;
 const BLOCK_CAPACITY: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::books::{Books, Inconsistent};
+    use crate::kit::{World, eventful, policy};
+
+    const KEY_CHECK: [u8; 16] = [5; 16];
+
+    struct Disk {
+        directory: TempDir,
+    }
+
+    impl Disk {
+        fn new() -> Self {
+            Self {
+                directory: tempfile::tempdir().unwrap(),
+            }
+        }
+
+        fn path(&self) -> PathBuf {
+            self.directory.path().join("journal")
+        }
+
+        fn open(&self) -> Result<(Journal, Replayed, Vec<Record>), OpenError> {
+            let mut records = Vec::new();
+            let opened = Journal::open(&self.path(), KEY_CHECK, |record| {
+                records.push(record);
+                Ok::<_, Inconsistent>(())
+            });
+            opened.map(|(journal, replayed)| (journal, replayed, records))
+        }
+
+        /// Writes each record as a block of its own; where each block ends.
+        fn write(&self, records: &[Record]) -> Vec<usize> {
+            let (mut journal, _, _) = self.open().unwrap();
+            let written = records.iter().map(|record| {
+                journal.append(record);
+                journal.sync().unwrap();
+                usize::try_from(fs::metadata(self.path()).unwrap().len()).unwrap()
+            });
+            written.collect()
+        }
+    }
+
+    #[test]
+    fn what_was_synced_is_read_again_and_builds_the_same_books() {
+        let (disk, world) = (Disk::new(), eventful());
+        disk.write(&world.records);
+        let (_, replayed, records) = disk.open().unwrap();
+        assert_eq!(records, world.records);
+        assert_eq!(replayed.cut, 0);
+        let mut books = Books::new(policy());
+        for record in &records {
+            books.apply(record).unwrap();
+        }
+        books.expire(world.now).unwrap();
+        assert_eq!(books, world.books);
+    }
+
+    #[test]
+    fn a_group_is_one_block_and_an_empty_group_none() {
+        let (disk, world) = (Disk::new(), World::with(5));
+        let (mut journal, _, _) = disk.open().unwrap();
+        journal.sync().unwrap();
+        for record in &world.records {
+            journal.append(record);
+        }
+        journal.sync().unwrap();
+        drop(journal);
+        let (_, replayed, _) = disk.open().unwrap();
+        assert_eq!((replayed.blocks, replayed.records), (1, 2));
+    }
+
+    #[test]
+    fn a_journal_goes_on_where_it_ended() {
+        let (disk, world) = (Disk::new(), eventful());
+        let (first, second) = world.records.split_at(7);
+        disk.write(first);
+        disk.write(second);
+        assert_eq!(disk.open().unwrap().2, world.records);
+    }
+
+    #[test]
+    fn a_tail_torn_at_any_byte_is_cut_back_to_the_last_whole_block() {
+        let (disk, world) = (Disk::new(), eventful());
+        let ends = disk.write(&world.records);
+        let whole = fs::read(disk.path()).unwrap();
+        let from = ends[ends.len() - 4];
+        for length in from..whole.len() {
+            fs::write(disk.path(), &whole[..length]).unwrap();
+            let (_, replayed, records) = disk.open().unwrap();
+            let kept = ends.iter().filter(|end| **end <= length).count();
+            assert_eq!(records, world.records[..kept], "{length}");
+            let end = ends[kept - 1];
+            assert_eq!(replayed.cut, u64::try_from(length - end).unwrap());
+            assert_eq!(fs::read(disk.path()).unwrap(), whole[..end]);
+        }
+    }
+
+    #[test]
+    fn a_header_torn_at_any_byte_begins_anew_and_zeros_behind_the_end_are_nothing() {
+        let disk = Disk::new();
+        disk.write(&[]);
+        let header_bytes = fs::read(disk.path()).unwrap();
+        for length in 0..=header_bytes.len() {
+            fs::write(disk.path(), &header_bytes[..length]).unwrap();
+            assert_eq!(disk.open().unwrap().1, Replayed::default());
+            assert_eq!(fs::read(disk.path()).unwrap(), header_bytes);
+        }
+        let (disk, world) = (Disk::new(), eventful());
+        disk.write(&world.records);
+        let mut padded = fs::read(disk.path()).unwrap();
+        padded.resize(padded.len() + 4_096, 0);
+        fs::write(disk.path(), padded).unwrap();
+        let (_, replayed, records) = disk.open().unwrap();
+        assert_eq!((replayed.cut, records.len()), (0, world.records.len()));
+        disk.write(&world.records[..1]);
+        assert_eq!(disk.open().unwrap().2.len(), world.records.len() + 1);
+    }
+
+    /// Either the records before the flip, cut there; or a refusal that names an offset at or
+    /// before it. Never anything else than what was written.
+    fn flipped(disk: &Disk, written: &[Record], bytes: &[u8], ends: &[usize], bit: usize) {
+        let mut bytes = bytes.to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::write(disk.path(), &bytes).unwrap();
+        let block = ends.iter().filter(|end| **end <= bit / 8).count();
+        match disk.open() {
+            Ok((_, replayed, records)) => {
+                assert_eq!(
+                    block + 1,
+                    written.len(),
+                    "bit {bit} of a block in the middle"
+                );
+                assert_eq!(records, written[..block], "bit {bit}");
+                assert!(replayed.cut > 0);
+            }
+            Err(OpenError::Damaged { offset, .. }) => {
+                let begin = if block == 0 { HEADER } else { ends[block - 1] };
+                assert_eq!(offset, u64::try_from(begin).unwrap(), "bit {bit}");
+                assert!(block + 1 < written.len(), "bit {bit} of the last block");
+            }
+            Err(OpenError::NotAJournal { .. }) => assert!(bit / 8 < HEADER),
+            Err(error) => panic!("bit {bit}: {error}"),
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_the_last_blocks_is_found() {
+        let (disk, world) = (Disk::new(), eventful());
+        let ends = disk.write(&world.records);
+        let bytes = fs::read(disk.path()).unwrap();
+        for bit in ends[ends.len() - 4] * 8..bytes.len() * 8 {
+            flipped(&disk, &world.records, &bytes, &ends, bit);
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_the_header_is_found() {
+        let (disk, world) = (Disk::new(), World::with(5));
+        let ends = disk.write(&world.records);
+        let bytes = fs::read(disk.path()).unwrap();
+        for bit in 0..HEADER * 8 {
+            flipped(&disk, &world.records, &bytes, &ends, bit);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+        #[test]
+        fn any_flipped_bit_is_found(place in any::<prop::sample::Index>()) {
+            thread_local! {
+                static WRITTEN: (Disk, Vec<Record>, Vec<usize>, Vec<u8>) = {
+                    let (disk, world) = (Disk::new(), eventful());
+                    let ends = disk.write(&world.records);
+                    let bytes = fs::read(disk.path()).unwrap();
+                    (disk, world.records, ends, bytes)
+                };
+            }
+            WRITTEN.with(|(disk, records, ends, bytes)| {
+                let bit = HEADER * 8 + place.index((bytes.len() - HEADER) * 8);
+                flipped(disk, records, bytes, ends, bit);
+            });
+        }
+    }
+
+    #[test]
+    fn a_block_left_out_or_taken_from_another_journal_is_refused() {
+        let (disk, world) = (Disk::new(), eventful());
+        let ends = disk.write(&world.records);
+        let bytes = fs::read(disk.path()).unwrap();
+        let without = [&bytes[..ends[3]], &bytes[ends[4]..]].concat();
+        fs::write(disk.path(), without).unwrap();
+        let path = disk.path();
+        assert_eq!(
+            disk.open().unwrap_err().to_string(),
+            format!(
+                "journal {} is damaged at byte {}: the block there does not belong behind the one \
+                 before it",
+                path.display(),
+                ends[3]
+            )
+        );
+    }
+
+    #[test]
+    fn the_error_names_file_and_offset_of_damage() {
+        let (disk, world) = (Disk::new(), eventful());
+        let ends = disk.write(&world.records);
+        let mut bytes = fs::read(disk.path()).unwrap();
+        bytes[ends[3] + 20] ^= 1;
+        fs::write(disk.path(), &bytes).unwrap();
+        let error = disk.open().unwrap_err().to_string();
+        let expected = format!(
+            "journal {} is damaged at byte {}: the block there is broken and whole blocks follow it",
+            disk.path().display(),
+            ends[3]
+        );
+        assert_eq!(error, expected);
+        assert_eq!(fs::read(disk.path()).unwrap(), bytes, "left as it was");
+    }
+
+    #[test]
+    fn records_that_the_books_refuse_stop_the_start() {
+        let (disk, world) = (Disk::new(), World::with(5));
+        disk.write(&[world.records[0].clone(), world.records[0].clone()]);
+        let mut books = Books::new(policy());
+        let opened = Journal::open(&disk.path(), KEY_CHECK, |record| books.apply(&record));
+        let error = opened.unwrap_err().to_string();
+        assert!(
+            error.ends_with("the books refuse a record: a card is issued twice"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn another_key_another_file_and_a_second_issuer_are_refused() {
+        let disk = Disk::new();
+        disk.write(&World::with(5).records);
+        let none = |_| Ok::<_, Inconsistent>(());
+        let other = Journal::open(&disk.path(), [6; 16], none).unwrap_err();
+        assert!(matches!(other, OpenError::OtherKey { .. }), "{other}");
+        let (held, _, _) = disk.open().unwrap();
+        assert!(matches!(disk.open(), Err(OpenError::InUse { .. })));
+        drop(held);
+        fs::write(
+            disk.path(),
+            "something else, and long enough to be a header",
+        )
+        .unwrap();
+        assert!(matches!(disk.open(), Err(OpenError::NotAJournal { .. })));
+    }
+}
