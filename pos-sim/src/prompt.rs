@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, Lines};
 use crate::cli::{Action, CliError, Verdict, perform};
 use crate::pos::Pos;
 
+/// A command a line.
 #[derive(Debug, Parser)]
 #[command(no_binary_name = true, name = "", disable_help_flag = true)]
 struct Line {

@@ -232,7 +232,7 @@ impl Terminal {
 
     /// Takes that a request did not leave: there is nothing to undo.
     pub fn handle_not_sent(&mut self, request: &Message) {
-        if request.mti().is_repeat() {
+        if request.mti().is_repeat() || request.mti().class() == Class::NetworkManagement {
             return;
         }
         let pending = self.state.pending.take();

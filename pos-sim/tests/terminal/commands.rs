@@ -91,7 +91,7 @@ async fn the_prompt_asks_for_the_card_password_and_shows_the_day() {
     let output = prompt.wait_with_output().await.unwrap();
     let said = text(&output.stdout);
     for words in [
-        "Commands:",
+        "A command a line\n\nUsage: <COMMAND>",
         "card password: ",
         "APPROVED",
         "DECLINED (51)",
