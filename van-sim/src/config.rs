@@ -90,13 +90,13 @@ impl Config {
             return Ok(Self::default());
         };
         let named = || path.to_owned();
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        let text = std::fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
             path: named(),
-            source,
+            reason,
         })?;
-        toml::from_str(&text).map_err(|source| ConfigError::Syntax {
+        toml::from_str(&text).map_err(|reason| ConfigError::Syntax {
             path: named(),
-            source: Box::new(source),
+            reason: Box::new(reason),
         })
     }
 
@@ -380,20 +380,20 @@ mod zone_key {
 #[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {reason}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The file is not what a configuration looks like.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {reason}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
         /// Where, and what is wrong.
-        source: Box<toml::de::Error>,
+        reason: Box<toml::de::Error>,
     },
     /// A bound that would let nothing through.
     #[error("{0} is zero")]

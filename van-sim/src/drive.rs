@@ -46,6 +46,9 @@ pub(crate) async fn drive(
             Some(done) = exchanges.join_next() => match done {
                 Ok((exchange, outcome, took)) => {
                     metrics::record_exchange(&exchange, &outcome, took);
+                    if let Outcome::NotSent(why) = &outcome {
+                        debug!(why, "not sent");
+                    }
                     desk.handle_outcome(iso8583_link::now(), exchange, &outcome);
                 }
                 Err(error) => error!(%error, "an exchange with the switch died"),

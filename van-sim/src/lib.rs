@@ -79,9 +79,9 @@ impl Van {
     /// Where the configuration cannot be, or the port cannot be had.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let link = config.check()?;
-        let cannot_listen = |source| StartError::Listen {
+        let cannot_listen = |reason| StartError::Listen {
             address: config.listen,
-            source,
+            reason,
         };
         let listener = TcpListener::bind(config.listen)
             .await
@@ -141,11 +141,11 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The port cannot be had.
-    #[error("cannot listen for malls on {address}: {source}; choose another with --listen")]
+    #[error("cannot listen for malls on {address}: {reason}; choose another with --listen")]
     Listen {
         /// What was asked for.
         address: SocketAddr,
         /// Why not.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
 }

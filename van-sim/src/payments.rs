@@ -135,12 +135,12 @@ impl<W> Payment<W> {
     /// The payment as malls see it.
     pub(crate) fn receipt(&self, id: PaymentId) -> Receipt {
         let approval = self.state.approval();
-        let (status, code) = match &self.state {
-            State::Asked { .. } | State::Cancelling(_) => (Status::Pending, None),
-            State::Approved(approval) => (Status::Approved, Some(approval.code)),
-            State::Declined(code) => (Status::Declined, Some(*code)),
-            State::Unknown(_) => (Status::Unknown, None),
-            State::Cancelled(_) => (Status::Cancelled, None),
+        let (status, code, balance) = match &self.state {
+            State::Asked { .. } | State::Cancelling(_) => (Status::Pending, None, None),
+            State::Approved(approval) => (Status::Approved, Some(approval.code), approval.balance),
+            State::Declined(code) => (Status::Declined, Some(*code), None),
+            State::Unknown(_) => (Status::Unknown, None, None),
+            State::Cancelled(_) => (Status::Cancelled, None, None),
         };
         Receipt {
             payment_id: id.to_string(),
@@ -155,7 +155,7 @@ impl<W> Payment<W> {
             stan: self.trace.stan.to_string(),
             amount: self.amount.minor(),
             currency: self.amount.currency().to_string(),
-            balance: approval.and_then(|approval| approval.balance),
+            balance,
             card: self.card.clone(),
             requested_at: self.trace.shown(),
         }
@@ -200,7 +200,7 @@ pub struct Receipt {
     pub amount: u64,
     /// What they are counted in.
     pub currency: String,
-    /// What was left on the card, in minor units, where the issuer said.
+    /// What the approval left on the card, in minor units, where the issuer said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<i64>,
     /// The card, masked.

@@ -124,7 +124,7 @@ pub(crate) enum Output<W> {
 pub(crate) enum Event {
     /// What became of a payment: approved, declined, unknown or cancelled.
     Payment(PaymentId, Status),
-    /// Why an exchange has no answer to use.
+    /// Why an approval was sent and has no answer to use.
     NoAnswer(PaymentId, String),
     /// A reversal was confirmed.
     NetCancelSettled(PaymentId),
@@ -299,14 +299,10 @@ impl<W> Desk<W> {
             Verdict::Approved(approval) => {
                 self.undo(now, id, Some(approval));
             }
-            Verdict::Declined { code, not_sent } => {
+            Verdict::Declined(code) => {
                 payment.state = State::Declined(code);
                 payment.original = None;
                 self.net_cancels.release(id);
-                if let Some(why) = not_sent {
-                    self.outputs
-                        .push_back(Output::Happened(Event::NoAnswer(id, why)));
-                }
                 self.happened(id, Status::Declined);
                 self.net_cancel_done(id);
             }

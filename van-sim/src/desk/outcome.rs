@@ -13,11 +13,7 @@ use crate::trace::Trace;
 /// What came of an approval request.
 pub(super) enum Verdict {
     Approved(Approval),
-    /// `not_sent`: the VAN's own decline, and why.
-    Declined {
-        code: ResponseCode,
-        not_sent: Option<String>,
-    },
+    Declined(ResponseCode),
     /// Nothing that may be relied on: what became of the sale is unknown.
     Unusable(String),
 }
@@ -26,22 +22,14 @@ impl Verdict {
     pub(super) fn of(outcome: &Outcome, asked: Amount) -> Self {
         let answer = match outcome {
             Outcome::Answered(answer) => answer,
-            Outcome::NotSent(why) => {
-                return Self::Declined {
-                    code: ResponseCode::ISSUER_INOPERATIVE,
-                    not_sent: Some(why.clone()),
-                };
-            }
+            Outcome::NotSent(_) => return Self::Declined(ResponseCode::ISSUER_INOPERATIVE),
             Outcome::Unanswered(why) => return Self::Unusable(why.clone()),
         };
         let Some(code) = response_code(answer) else {
             return Self::Unusable("the answer has no response code (DE 39)".to_owned());
         };
         if !code.approves() {
-            return Self::Declined {
-                code,
-                not_sent: None,
-            };
+            return Self::Declined(code);
         }
         if answer.field(4) != Some(&asked.to_digits()) {
             return Self::Unusable("the approval is over another amount (DE 4)".to_owned());
