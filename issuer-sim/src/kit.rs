@@ -328,7 +328,7 @@ impl Sent {
     }
 
     /// For reversals: 0400 rather than 0420.
-    pub(crate) fn as_request(mut self) -> Self {
+    pub(crate) fn asking(mut self) -> Self {
         if let Operation::Reversal { insistence, .. } = &mut self.0.operation {
             *insistence = Insistence::Request;
         }

@@ -82,7 +82,7 @@ fn a_reversal_that_comes_first_refuses_its_original() {
         ("without DE 90, under its own DE 11", |sent| {
             sent.trace(|trace| trace.stan = 1).without_reference()
         }),
-        ("as a request", Sent::as_request),
+        ("as a request", Sent::asking),
     ];
     for (way, change) in ways {
         let mut world = World::with(100_000);
@@ -161,7 +161,7 @@ fn a_reversal_of_another_card_or_a_request_of_another_amount_is_refused() {
     let answer = world.send(&reversal(2, &original).card(other).build());
     assert_eq!(answer.code, ResponseCode::FORMAT_ERROR);
     assert_eq!(answer.element_in_error, Some(2));
-    let request = reversal(3, &original).amount(14_000).as_request().build();
+    let request = reversal(3, &original).amount(14_000).asking().build();
     assert_eq!(world.code(&request), "64");
     assert_eq!(world.balance(), 85_000);
     // An advice is never refused for its amount: what was posted is undone.
