@@ -146,7 +146,7 @@ pub enum ConfigError {
         high: u64,
     },
     /// An option of the link.
-    #[error("[host.link] {0}")]
+    #[error("[host.link] is not valid")]
     Link(#[from] LinkConfigError),
 }
 

@@ -17,7 +17,7 @@ use std::time::Instant;
 use iso8583::element::ResponseCode;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, warn};
+use tracing::{debug, error};
 
 use crate::answer::Answer;
 use crate::books::{Books, Inconsistent};
@@ -246,7 +246,7 @@ impl Clerk {
             && suspense.units() > 0
         {
             self.counters.suspense.increment(1);
-            warn!(acquirer = trace.acquirer.0, %suspense, "advice booked to suspense");
+            debug!(acquirer = trace.acquirer.0, %suspense, "advice booked to suspense");
         }
     }
 

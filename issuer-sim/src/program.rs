@@ -64,7 +64,7 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// An option of the host link.
-    #[error("[host.link] {0}")]
+    #[error("[host.link] is not valid")]
     Link(#[from] LinkConfigError),
     /// The key file.
     #[error(transparent)]
@@ -91,10 +91,10 @@ pub enum StartError {
     #[error(transparent)]
     Journal(#[from] OpenError),
     /// The cards of the sandbox.
-    #[error("the sandbox cannot be filled: {0}")]
+    #[error("the sandbox cannot be filled")]
     Seed(#[from] SeedError),
     /// A port.
-    #[error("cannot listen on {address} (change it with {flag}): {source}")]
+    #[error("cannot listen on {address} (change it with {flag})")]
     Listen {
         /// The address.
         address: SocketAddr,

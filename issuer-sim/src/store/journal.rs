@@ -25,6 +25,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -333,6 +334,7 @@ fn open_locked(path: &Path) -> Result<File, OpenError> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(OWNER_ONLY)
         .open(path)
         .map_err(io_error)?;
     match file.try_lock() {
@@ -356,6 +358,7 @@ fn begin(file: &mut File, header: &[u8], path: &Path) -> io::Result<()> {
     }
 }
 
+const OWNER_ONLY: u32 = 0o600;
 const MAGIC: &[u8; 8] = b"PANSORIJ";
 const VERSION: u16 = 1;
 const HEADER_FIELDS: usize = 28;
