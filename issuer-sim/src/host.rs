@@ -246,3 +246,87 @@ enum End {
     #[error("the program stops")]
     Drained,
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use iso8583::{Dialect, Mti};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::desk::Limits;
+    use crate::hsm::SoftwareHsm;
+    use crate::kit::World;
+    use crate::record::Record;
+    use crate::store::{Store, StoreError};
+    use crate::vault::Vault;
+
+    struct BrokenDisk;
+
+    impl Store for BrokenDisk {
+        fn append(&mut self, _: &Record) {}
+
+        fn sync(&mut self) -> Result<(), StoreError> {
+            Err(std::io::Error::other("no more disk").into())
+        }
+    }
+
+    fn host() -> Host {
+        let limits = Limits {
+            queue_batches_max: 4,
+            group_requests_max: 4,
+        };
+        let (desk, _) = Desk::open(World::with(100).books, BrokenDisk, limits).unwrap();
+        let vault = Vault::new(&[7; 32]);
+        let hsm = SoftwareHsm::new(vault.pvk().clone(), vault.pvk().clone());
+        let config = Config::default().host;
+        Host {
+            reader: Arc::new(Reader { vault, hsm }),
+            desk,
+            faults: Faults::default(),
+            settings: config.link.parse().unwrap(),
+            batches_max: config.batches_max,
+            drain: config.drain,
+        }
+    }
+
+    fn purchase() -> Vec<u8> {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message.set(2, b"9999990100000005").set(3, b"000000");
+        message.set(4, b"000000000001").set(7, b"0315023015");
+        message.set(11, b"000001").set(49, b"410");
+        let mut body = BytesMut::new();
+        Dialect::iso87_ascii_binmap()
+            .encode(&message, &mut body)
+            .unwrap();
+        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+        [&length, &body[..]].concat()
+    }
+
+    #[tokio::test]
+    async fn a_failed_sync_closes_the_link_unanswered_and_later_links_get_96() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(host().serve(Acceptor::new(listener, 4), shutdown.clone()));
+        let mut answer = Vec::new();
+        let mut first = TcpStream::connect(address).await.unwrap();
+        first.write_all(&purchase()).await.unwrap();
+        first.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.is_empty(), "{answer:?}");
+
+        let mut later = TcpStream::connect(address).await.unwrap();
+        later.write_all(&purchase()).await.unwrap();
+        let mut length = [0; 2];
+        later.read_exact(&mut length).await.unwrap();
+        answer.resize(usize::from(u16::from_be_bytes(length)), 0);
+        later.read_exact(&mut answer).await.unwrap();
+        let answer = Dialect::iso87_ascii_binmap().decode(&answer).unwrap();
+        assert_eq!(answer.text(39), Some("96"));
+        drop(later);
+        shutdown.cancel();
+        serving.await.unwrap();
+    }
+}
