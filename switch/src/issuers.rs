@@ -283,7 +283,11 @@ async fn sleep_until(deadline: Option<Instant>) {
 async fn sign_off(link: &mut Link<Token>) {
     link.sign_off();
     let mut events = Vec::new();
-    let closing = async { while link.next(&mut events).await.is_ok() {} };
+    let closing = async {
+        while link.next(&mut events).await.is_ok() {
+            events.clear();
+        }
+    };
     let _ = tokio::time::timeout(SIGN_OFF_TIME, closing).await;
 }
 

@@ -226,10 +226,11 @@ impl<T> Link<T> {
     /// Why the link is no more; the caller drops it and learns from [`Link::into_unanswered`]
     /// what was left.
     pub async fn next(&mut self, events: &mut Vec<Event<T>>) -> Result<(), Closed> {
+        let already = events.len();
         loop {
             self.drain(events);
             self.write()?;
-            if !events.is_empty() {
+            if events.len() > already {
                 return Ok(());
             }
             if let Some(reason) = self.closing.take() {
