@@ -1,1 +1,12 @@
-//! What the benches share.
+//! What the benches share: the purchase they send, frames of it rewritten in place, and
+//! how they tell time.
+//!
+//! What this crate is **not**: a library for anyone else.
+
+mod cpu_time;
+mod purchase;
+mod template;
+
+pub use cpu_time::CpuTime;
+pub use purchase::{purchase, varied};
+pub use template::{Key, Template, framer};
