@@ -12,6 +12,7 @@ mod summary;
 mod transcript;
 mod world;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -21,8 +22,17 @@ use crate::args::Args;
 use crate::transcript::Transcript;
 use crate::world::World;
 
-fn main() -> anyhow::Result<ExitCode> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // The transcript is what people read; logs are for when something is wrong.
     telemetry::start_logs("error", telemetry::LogFormat::Text)?;
     let metrics = telemetry::start_metrics()?;
@@ -30,7 +40,7 @@ fn main() -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let world = World::start(&args, metrics).await?;
+        let world = World::start(args, metrics).await?;
         let mut transcript = Transcript::new(args.color());
         let played = play(&world, &mut transcript).await;
         if played.is_ok() && !args.once {

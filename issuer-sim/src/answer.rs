@@ -57,8 +57,9 @@ impl ApprovalCode {
     /// tell the next.
     #[must_use]
     pub fn nth(count: u64) -> Self {
-        // The factor shares no divisor with 36, so no two counts below the space meet.
-        let mut rest = (count % SPACE) * SPREAD % SPACE;
+        // The factor shares no divisor with 36, so no two counts below the space meet. The offset
+        // keeps the first code from being 000000, which slips and people take for none.
+        let mut rest = ((count % SPACE) * SPREAD + OFFSET) % SPACE;
         let mut code = [b'0'; 6];
         for digit in code.iter_mut().rev() {
             let position = usize::try_from(rest % RADIX).unwrap_or_default();
@@ -78,6 +79,7 @@ impl fmt::Debug for ApprovalCode {
 const RADIX: u64 = 36;
 const SPACE: u64 = RADIX.pow(6);
 const SPREAD: u64 = 1_234_567_891;
+const OFFSET: u64 = 1_000_000_007;
 const ALPHABET: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 #[cfg(test)]
