@@ -106,7 +106,8 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\n| load | target | messages/s | its CPU us each | p50 us | p99 us | p99.9 us | messages/s and p50 by direct |\n\
+            "\n| load | target | messages/s | its CPU us each | p50 us | p99 us | p99.9 us \
+             | messages/s and p50 by direct |\n\
              |---|---|---|---|---|---|---|---|"
         )?;
         for (load, target) in self.pairs() {
