@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use iso8583_link::{LengthHeaderName, LinkConfig, LinkConfigError, LinkSettings};
+use iso8583_link::{LinkConfig, LinkConfigError, LinkSettings};
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 use switch_core::{GroupId, Inbound, OutboundSettings, RouteError, RouteTable};
@@ -53,7 +53,7 @@ pub struct IssuerConfig {
     pub name: String,
     /// Card number prefixes, 1 to 19 digits. The longest that fits a card wins, over all issuers.
     pub prefixes: Vec<String>,
-    /// host:port of its host; absent: the issuer is known and has no link (92).
+    /// host:port of its host; absent: the issuer is known and no link serves it (92).
     pub address: Option<String>,
     /// Batches of requests that may wait for the link's task; one more is answered 91 at once.
     pub queue_batches_max: usize,
@@ -74,34 +74,52 @@ pub struct IssuerConfig {
 
 impl Default for Config {
     fn default() -> Self {
-        let pos = ListenerConfig {
-            name: "pos".to_owned(),
-            address: "127.0.0.1:8584".to_owned(),
-            acquirer: "900002".to_owned(),
-            link: LinkConfig {
-                dialect: "iso87-bcd".to_owned(),
-                tpdu: true,
-                ..ListenerConfig::default().link
-            },
+        let listener = |name: &str, address: &str, acquirer: &str, link| ListenerConfig {
+            name: name.to_owned(),
+            address: address.to_owned(),
+            acquirer: acquirer.to_owned(),
+            link,
             ..ListenerConfig::default()
+        };
+        let pos = LinkConfig {
+            dialect: "iso87-bcd".to_owned(),
+            tpdu: true,
+            ..Default::default()
+        };
+        let prepaid = IssuerConfig {
+            name: "prepaid".to_owned(),
+            prefixes: vec!["999999".to_owned()],
+            address: Some("127.0.0.1:8590".to_owned()),
+            link: LinkConfig {
+                dialect: "iso87-ascii-binmap".to_owned(),
+                sign_on: true,
+                echo_after: Some(Duration::from_secs(60)),
+                institution: Some("999001".to_owned()),
+                ..LinkConfig::default()
+            },
+            ..IssuerConfig::default()
         };
         Self {
             institution: "999001".to_owned(),
             business_utc_offset_hours: 9,
             admin: "127.0.0.1:9583".to_owned(),
             drain_timeout: Duration::from_secs(12),
-            listener: vec![ListenerConfig::default(), pos],
-            issuer: vec![IssuerConfig::default()],
+            listener: vec![
+                listener("van", "127.0.0.1:8583", "900001", LinkConfig::default()),
+                listener("pos", "127.0.0.1:8584", "900002", pos),
+            ],
+            issuer: vec![prepaid],
         }
     }
 }
 
+/// What a table that names nothing would be: name, address and acquirer must be given.
 impl Default for ListenerConfig {
     fn default() -> Self {
         Self {
-            name: "van".to_owned(),
-            address: "127.0.0.1:8583".to_owned(),
-            acquirer: "900001".to_owned(),
+            name: String::new(),
+            address: String::new(),
+            acquirer: String::new(),
             connections_max: 10_000,
             in_flight_max: 4_096,
             link: LinkConfig::default(),
@@ -109,26 +127,20 @@ impl Default for ListenerConfig {
     }
 }
 
+/// What a table that names nothing would be: name and prefixes must be given.
 impl Default for IssuerConfig {
     fn default() -> Self {
         let outbound = OutboundSettings::default();
         Self {
-            name: "prepaid".to_owned(),
-            prefixes: vec!["999999".to_owned()],
-            address: Some("127.0.0.1:8590".to_owned()),
+            name: String::new(),
+            prefixes: Vec::new(),
+            address: None,
             queue_batches_max: 1_024,
             transactions_max: outbound.transactions_max,
             reversal_window: outbound.reversal_window,
             reversal_retry: outbound.reversal_retry,
             reversal_retry_max: outbound.reversal_retry_max,
-            link: LinkConfig {
-                dialect: "iso87-ascii-binmap".to_owned(),
-                length_header: LengthHeaderName::Binary2,
-                sign_on: true,
-                echo_after: Some(Duration::from_secs(60)),
-                institution: Some("999001".to_owned()),
-                ..LinkConfig::default()
-            },
+            link: LinkConfig::default(),
         }
     }
 }
@@ -224,6 +236,15 @@ impl Config {
         let mut groups = Vec::new();
         let mut routes = Vec::new();
         for issuer in &self.issuer {
+            let place = || format!("issuer {:?}", issuer.name);
+            given(&issuer.name, place, "name")?;
+            if issuer.prefixes.is_empty() {
+                return Err(option(
+                    place(),
+                    "prefixes",
+                    "a list of card number prefixes",
+                ));
+            }
             let group = match &issuer.address {
                 Some(address) => {
                     groups.push(issuer.check(address)?);
@@ -251,6 +272,8 @@ impl Config {
 impl ListenerConfig {
     fn check(&self, forwarder: &str, offset: Offset) -> Result<CheckedListener, ConfigError> {
         let place = || format!("listener {:?}", self.name);
+        given(&self.name, place, "name")?;
+        given(&self.address, place, "address")?;
         institution(&self.acquirer, place, "acquirer")?;
         positive(self.connections_max, place, "connections_max")?;
         positive(self.in_flight_max, place, "in_flight_max")?;
@@ -309,6 +332,14 @@ fn institution(
         Ok(())
     } else {
         Err(option(place(), name, "1 to 11 digits"))
+    }
+}
+
+fn given(value: &str, place: impl Fn() -> String, name: &'static str) -> Result<(), ConfigError> {
+    if value.is_empty() {
+        Err(option(place(), name, "given"))
+    } else {
+        Ok(())
     }
 }
 
@@ -402,7 +433,12 @@ mod tests {
         );
         assert_eq!(
             error(|config| config.issuer[0].link.dialect = "iso93".to_owned()),
-            "issuer \"prepaid\": dialect \"iso93\" is none of iso87-ascii, iso87-ascii-binmap, iso87-bcd"
+            "issuer \"prepaid\": dialect \"iso93\" is none of iso87-ascii, iso87-ascii-binmap, \
+             iso87-bcd"
+        );
+        assert_eq!(
+            error(|config| config.issuer.push(IssuerConfig::default())),
+            "issuer \"\": name is not given"
         );
         assert!(toml::from_str::<Config>("[[listener]]\nconections_max = 5").is_err());
     }
