@@ -2,7 +2,8 @@
 //!
 //! A task per connection reads all that its socket holds, hands it to the ledger as one batch, and
 //! writes the answers of a batch with one system call. Several batches of a connection may be at
-//! the desk at once, up to a bound; beyond it the socket is left unread and TCP holds the peer back.
+//! the desk at once, up to a bound; beyond it the socket is left unread, and TCP holds the peer
+//! back.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -20,9 +20,9 @@
 //! - [`program`], [`config`], [`metrics`]: starting and watching it
 //!
 //! # The way of an authorization
-//! [`host`] reads a batch off its socket, [`handler`] makes requests of it, [`desk`] takes the batch
-//! with all others that wait, [`books`] decides each, [`store`] makes their records durable with
-//! one write and one sync, and only then do the answers go back the same way.
+//! [`host`] reads a batch off its socket, [`handler`] makes requests of it, [`desk`] takes the
+//! batch with all others that wait, [`books`] decides each, [`store`] makes their records durable
+//! with one write and one sync, and only then do the answers go back the same way.
 
 pub mod answer;
 pub mod authorize;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// An amount in minor units of the ledger's one currency (KRW has no minor unit, so one is one won).
+/// An amount in minor units of the ledger's one currency (KRW has none smaller: one is one won).
 ///
 /// Signed, because an account may be owed or owing; arithmetic is checked, never wrapping
 /// (`domain.md` §8.1: integer minor units).

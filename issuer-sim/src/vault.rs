@@ -343,7 +343,8 @@ mod tests {
             assert_eq!(
                 Vault::open(&path).unwrap_err().to_string(),
                 format!(
-                    "key file {shown} has mode {mode:04o}; only its owner may read it: chmod 0600 {shown}"
+                    "key file {shown} has mode {mode:04o}; only its owner may read it: \
+                     chmod 0600 {shown}"
                 )
             );
         }

@@ -157,7 +157,7 @@ pub enum LinkError {
     #[error("nothing was sent: {0}")]
     NotSent(RequestRefused),
     /// It was sent; what became of it is unknown.
-    #[error("no answer within {after:?}{}", came.as_deref().map(|came| format!(": {came}")).unwrap_or_default())]
+    #[error("no answer within {after:?}{}", detail(.came.as_deref()))]
     Silent {
         /// How long was waited.
         after: Duration,
@@ -170,6 +170,11 @@ pub enum LinkError {
         /// How.
         reason: String,
     },
+}
+
+/// `: what` where there is something to add.
+fn detail(what: Option<&str>) -> String {
+    what.map(|what| format!(": {what}")).unwrap_or_default()
 }
 
 impl LinkError {

@@ -392,7 +392,9 @@ mod tests {
     proptest::proptest! {
         /// Whatever the network does, a reversal is never lost: it is out, waiting, or settled.
         #[test]
-        fn a_reversal_is_never_lost(steps in proptest::collection::vec((0_u8..4, 0_u64..400), 0..60)) {
+        fn a_reversal_is_never_lost(
+            steps in proptest::collection::vec((0_u8..4, 0_u64..400), 0..60),
+        ) {
             let (mut machine, mut now) = started(NetCancelConfig::default());
             let mut settled = false;
             for (step, seconds) in steps {
@@ -406,9 +408,11 @@ mod tests {
                     _ => machine.handle_outcome(now, ID, &answered(b"25")),
                 }
                 machine.handle_timeout(now);
-                settled |= machine.outputs.iter().any(|output| matches!(output, Output::Settled(_)));
+                let settles = |output: &_| matches!(output, Output::Settled(_));
+                settled |= machine.outputs.iter().any(settles);
                 proptest::prop_assert_eq!(machine.pending(), usize::from(!settled));
-                proptest::prop_assert!(settled || machine.asked == 1 || machine.poll_timeout().is_some());
+                let waits = machine.asked == 1 || machine.poll_timeout().is_some();
+                proptest::prop_assert!(settled || waits);
             }
         }
     }

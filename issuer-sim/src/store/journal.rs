@@ -588,7 +588,8 @@ mod tests {
         fs::write(disk.path(), &bytes).unwrap();
         let error = disk.open().unwrap_err().to_string();
         let expected = format!(
-            "journal {} is damaged at byte {}: the block there is broken and whole blocks follow it",
+            "journal {} is damaged at byte {}: \
+             the block there is broken and whole blocks follow it",
             disk.path().display(),
             ends[3]
         );

@@ -384,7 +384,8 @@ fn a_cancel_needs_a_sale_of_today_and_its_card() {
     };
     assert_eq!(
         terminal.begin(noon(), &other_card).unwrap_err().to_string(),
-        "the sale with RRN 607411000001 was made with card 999999******0005: cancel it with the same"
+        "the sale with RRN 607411000001 was made with card 999999******0005: \
+         cancel it with the same"
     );
     // 15:00 UTC is midnight in Seoul.
     let tomorrow = "2026-03-15T15:00:00Z".parse().unwrap();

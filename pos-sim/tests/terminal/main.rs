@@ -160,7 +160,8 @@ async fn a_line_lost_before_the_answer_is_reversed_over_a_new_one() {
     assert_eq!(outcome.transaction.status, Status::Reversed);
     assert_eq!(
         outcome.notice.unwrap(),
-        "connection lost before the answer: closed by the peer; the host then acknowledged with 00, approved"
+        "connection lost before the answer: closed by the peer; \
+         the host then acknowledged with 00, approved"
     );
     assert_eq!(host.mtis(), ["0200", "0420"]);
 }
