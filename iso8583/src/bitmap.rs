@@ -55,6 +55,13 @@ impl Bitmap {
         usize::try_from(self.0.count_ones()).unwrap_or(0)
     }
 
+    /// The highest data element.
+    #[must_use]
+    pub fn last(self) -> Option<u8> {
+        let below = u8::try_from(self.0.trailing_zeros()).ok()?;
+        128_u8.checked_sub(below).filter(|de| *de > 0)
+    }
+
     /// Is there none?
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -122,6 +129,7 @@ mod tests {
             map.to_wire(),
             (0xF238_0001_0AC0_8000, Some(0x0000_0040_0000_0000))
         );
+        assert_eq!((map.last(), Bitmap::EMPTY.last()), (Some(90), None));
         assert_eq!(
             (map.rank(2), map.rank(7), map.rank(90), map.len()),
             (0, 3, 13, 14)

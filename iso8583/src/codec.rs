@@ -73,16 +73,17 @@ impl Dialect {
     }
 
     fn decode_mti(&self, reader: &mut Reader<'_>) -> Result<Mti, DecodeErrorKind> {
-        let mut digits = Vec::with_capacity(4);
-        match self.coding().digits {
-            Digits::Ascii => digits.extend_from_slice(reader.take(4)?),
-            Digits::Bcd => bcd::decode(reader.take(2)?, 4, false, &mut digits)?,
-        }
-        let foreign = Class::N.first_foreign(&digits).unwrap_or(1);
-        Mti::try_from(digits.as_slice()).map_err(|_| DecodeErrorKind::Class {
-            position: foreign,
-            class: "n",
-        })
+        let unpacked;
+        let digits = match self.coding().digits {
+            Digits::Ascii => reader.take(4)?,
+            Digits::Bcd => {
+                unpacked = bcd::unpack(reader.take(2)?);
+                &unpacked[..]
+            }
+        };
+        let position = Class::N.first_foreign(digits).unwrap_or(1);
+        let class = Class::N.notation();
+        Mti::try_from(digits).map_err(|_| DecodeErrorKind::Class { position, class })
     }
 
     fn decode_fields(
@@ -127,11 +128,7 @@ impl Dialect {
     fn decode_map(&self, reader: &mut Reader<'_>) -> Result<u64, DecodeErrorKind> {
         match self.coding().bitmap {
             Bytes::Raw => Ok(big_endian(reader.take(8)?)),
-            Bytes::Hex => {
-                let mut bytes = Vec::with_capacity(8);
-                hex::decode(reader.take(16)?, &mut bytes).map_err(|_| DecodeErrorKind::NotHex)?;
-                Ok(big_endian(&bytes))
-            }
+            Bytes::Hex => hex::number(reader.take(16)?).ok_or(DecodeErrorKind::NotHex),
         }
     }
 

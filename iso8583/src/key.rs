@@ -26,7 +26,7 @@ impl FieldKey {
             len: 0,
             bytes: [0; Self::MAX],
         };
-        key.push(message.mti().class_digit());
+        key.push(&[message.mti().class_digit()]);
         for de in elements {
             key.push_value(message.field(*de).unwrap_or_default());
         }
@@ -40,7 +40,7 @@ impl FieldKey {
             len: 0,
             bytes: [0; Self::MAX],
         };
-        key.push(class_digit);
+        key.push(&[class_digit]);
         values.into_iter().for_each(|value| key.push_value(value));
         key
     }
@@ -52,15 +52,22 @@ impl FieldKey {
     }
 
     fn push_value(&mut self, value: &[u8]) {
-        self.push(u8::try_from(value.len()).unwrap_or(u8::MAX));
-        value.iter().for_each(|byte| self.push(*byte));
+        self.push(&[u8::try_from(value.len()).unwrap_or(u8::MAX)]);
+        self.push(value);
     }
 
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(usize::from(self.len)) {
-            *slot = byte;
-            self.len = self.len.saturating_add(1);
+    fn push(&mut self, bytes: &[u8]) {
+        let rest = self
+            .bytes
+            .get_mut(usize::from(self.len)..)
+            .unwrap_or_default();
+        let taken = bytes.len().min(rest.len());
+        if let (Some(to), Some(from)) = (rest.get_mut(..taken), bytes.get(..taken)) {
+            to.copy_from_slice(from);
         }
+        self.len = self
+            .len
+            .saturating_add(u8::try_from(taken).unwrap_or(u8::MAX));
     }
 }
 

@@ -23,7 +23,7 @@ use crate::mti::Mti;
 /// echo.set(11, b"000001").set(70, b"301");
 /// assert_eq!(echo.text(70), Some("301"));
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Message {
     header: Option<Tpdu>,
     mti: Mti,
@@ -33,7 +33,7 @@ pub struct Message {
     values: Zeroizing<Vec<u8>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 struct Span {
     start: u32,
     len: u32,
@@ -164,6 +164,12 @@ impl Message {
             return;
         }
         let span = Span { start: at, len };
+        // Decoding appends: then there is nothing to look for.
+        if self.present.last().is_none_or(|last| last < de) {
+            self.spans.push(span);
+            self.present.insert(de);
+            return;
+        }
         let rank = self.present.rank(de);
         if self.present.contains(de) {
             self.wipe(rank);
@@ -220,6 +226,16 @@ impl Message {
     }
 }
 
+/// The same header, type and elements, in whatever order they were set.
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        (self.header, self.mti, self.present) == (other.header, other.mti, other.present)
+            && self.fields().eq(other.fields())
+    }
+}
+
+impl Eq for Message {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +251,20 @@ mod tests {
         let order: Vec<u8> = message.fields().map(|(de, _)| de).collect();
         assert_eq!(order, [3, 4, 49, 90]);
         assert_eq!(message.text(4), Some("000000015000"));
+    }
+
+    #[test]
+    fn messages_are_equal_whatever_order_their_fields_were_set_in() {
+        let mut one = Message::new(Mti::FINANCIAL_REQUEST);
+        one.set(3, b"000000").set(4, b"000000015000");
+        let mut other = Message::new(Mti::FINANCIAL_REQUEST);
+        other
+            .set(4, b"000000000001")
+            .set(3, b"000000")
+            .set(4, b"000000015000");
+        assert_eq!(one, other);
+        other.set(3, b"000001");
+        assert_ne!(one, other);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::mti::Class;
 
 /// Repeated in answers about money: domain rule "echo exactly as received". DE 48 is repeated in
 /// part, DE 90 and 95 in reversals and advices.
-const MONEY: [u8; 15] = [2, 3, 4, 7, 11, 12, 13, 15, 32, 33, 37, 41, 42, 49, 100];
+const MONEY: [u8; 14] = [2, 3, 4, 7, 11, 12, 13, 15, 32, 33, 37, 41, 42, 49];
 const MONEY_ABOUT_AN_ORIGINAL: [u8; 2] = [90, 95];
 /// Repeated in answers of the network: 0810, 0510, 0530 and their like.
 const NETWORK: [u8; 9] = [7, 11, 15, 32, 33, 50, 70, 99, 100];

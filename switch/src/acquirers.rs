@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use iso8583::Message;
+use iso8583::session::Now;
 use iso8583_link::accept::{Accepted, Acceptor};
 use iso8583_link::{Closed, Event, Link, LinkSettings};
 use switch_core::{
@@ -144,14 +145,15 @@ impl Connection {
         loop {
             tokio::select! {
                 result = self.link.next(&mut events) => {
-                    self.handle_events(&mut events);
+                    self.handle_events(iso8583_link::now(), &mut events);
                     if let Err(closed) = result {
                         return Some(closed);
                     }
                 }
                 _ = self.answers.recv_many(&mut deliveries, 64) => {
+                    let now = iso8583_link::now();
                     for delivery in deliveries.drain(..) {
-                        self.handle_delivery(delivery).await;
+                        self.handle_delivery(now, delivery).await;
                     }
                 }
                 () = shutdown.cancelled(), if self.is_idle() => return None,
@@ -164,10 +166,10 @@ impl Connection {
         self.in_flight == 0 && self.link.unsent() == 0
     }
 
-    fn handle_events(&mut self, events: &mut Vec<Event<Infallible>>) {
+    fn handle_events(&mut self, now: Now, events: &mut Vec<Event<Infallible>>) {
         for event in events.drain(..) {
             match event {
-                Event::Request(message) => self.handle_request(message),
+                Event::Request(message) => self.handle_request(now, message),
                 Event::Malformed { error } => {
                     self.listener.metrics.malformed.increment(1);
                     debug!(connection = self.id.0, %error, "undecodable message");
@@ -183,21 +185,17 @@ impl Connection {
                 Event::State(state) => debug!(connection = self.id.0, ?state, "acquirer link"),
             }
         }
-        self.forward();
+        self.forward(now);
     }
 
-    fn handle_request(&mut self, message: Message) {
+    fn handle_request(&mut self, now: Now, message: Message) {
         self.listener.metrics.requests.increment(1);
-        match self
-            .listener
-            .inbound
-            .admit(iso8583_link::now(), self.id, message)
-        {
+        match self.listener.inbound.admit(now, self.id, message) {
             Admission::Dropped => self.listener.metrics.dropped.increment(1),
-            Admission::Refused(refusal, answer) => self.refused(refusal, &answer),
+            Admission::Refused(refusal, answer) => self.refused(now, refusal, &answer),
             Admission::Admitted(request) => match self.route(&request) {
                 Ok(group) => self.batch(group, request),
-                Err(refusal) => self.refused(refusal, &request.refuse(refusal)),
+                Err(refusal) => self.refused(now, refusal, &request.refuse(refusal)),
             },
         }
     }
@@ -225,28 +223,32 @@ impl Connection {
     }
 
     /// The one hop right: a batch a group.
-    fn forward(&mut self) {
+    fn forward(&mut self, now: Now) {
         for (group, batch) in core::mem::take(&mut self.batches) {
             if let Err(batch) = self.listener.directory.forward(group, batch) {
                 self.in_flight -= batch.len();
                 for request in batch {
-                    self.refused(Refusal::Overloaded, &request.refuse(Refusal::Overloaded));
+                    self.refused(
+                        now,
+                        Refusal::Overloaded,
+                        &request.refuse(Refusal::Overloaded),
+                    );
                 }
             }
         }
     }
 
-    fn refused(&mut self, refusal: Refusal, answer: &Answer) {
+    fn refused(&mut self, now: Now, refusal: Refusal, answer: &Answer) {
         self.listener.metrics.refused(refusal);
         debug!(connection = self.id.0, %refusal, "refused");
-        self.answer(answer);
+        self.answer(now, answer);
     }
 
-    async fn handle_delivery(&mut self, delivery: Delivery) {
+    async fn handle_delivery(&mut self, now: Now, delivery: Delivery) {
         let mut undone = Vec::new();
         for answer in delivery.answers {
             self.in_flight = self.in_flight.saturating_sub(1);
-            if !self.answer(&answer) {
+            if !self.answer(now, &answer) {
                 undone.extend(answer.undo);
             }
         }
@@ -257,14 +259,13 @@ impl Connection {
     }
 
     /// Queues an answer; false where the link's dialect cannot say it.
-    fn answer(&mut self, answer: &Answer) -> bool {
+    fn answer(&mut self, now: Now, answer: &Answer) -> bool {
         let listener = &self.listener;
         match self.link.answer(&answer.message) {
             Ok(()) => {
-                let now = iso8583_link::now().instant;
                 listener
                     .latency
-                    .record(now.saturating_duration_since(answer.admitted));
+                    .record(now.instant.saturating_duration_since(answer.admitted));
                 listener.metrics.answered(answer.response_code());
                 true
             }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use iso8583::session::{Refused, State};
+use iso8583::session::{Now, Refused, State};
 use iso8583_link::{Connector, Event, Link, LinkSettings, RequestRefused};
 use switch_core::{Answer, ConnectionId, GroupId, Outbound, Output, Refusal, Token};
 use tokio::net::TcpStream;
@@ -113,7 +113,8 @@ impl Group {
             let retry = self.outbound.poll_timeout();
             tokio::select! {
                 result = link.next(&mut events) => {
-                    events.drain(..).for_each(|event| self.handle(event, connector));
+                    let now = iso8583_link::now();
+                    events.drain(..).for_each(|event| self.handle(now, event, connector));
                     if let Err(closed) = result {
                         warn!(issuer = self.name, %closed, "issuer link closed");
                         self.metrics.closed(closed.label());
@@ -145,8 +146,7 @@ impl Group {
         }
     }
 
-    fn handle(&mut self, event: Event<Token>, connector: &mut Connector) {
-        let now = iso8583_link::now();
+    fn handle(&mut self, now: Now, event: Event<Token>, connector: &mut Connector) {
         match event {
             Event::Answered { token, answer } => self.outbound.handle_answer(now, token, answer),
             Event::TimedOut { token } => {
@@ -196,14 +196,15 @@ impl Group {
 
     /// Does what the machine wants done, until it wants nothing more.
     fn pump(&mut self, mut link: Option<&mut Link<Token>>) {
+        let now = iso8583_link::now();
         loop {
             while let Some(output) = self.outbound.poll_output() {
-                self.handle_output(output, link.as_deref_mut());
+                self.handle_output(now, output, link.as_deref_mut());
             }
             if self.deliveries.is_empty() {
                 break;
             }
-            self.deliver();
+            self.deliver(now);
         }
         self.metrics.in_flight.set(gauge(self.outbound.in_flight()));
         self.metrics
@@ -211,16 +212,15 @@ impl Group {
             .set(gauge(self.outbound.reversals()));
     }
 
-    fn handle_output(&mut self, output: Output, link: Option<&mut Link<Token>>) {
+    fn handle_output(&mut self, now: Now, output: Output, link: Option<&mut Link<Token>>) {
         match output {
             Output::Send { token, message } => {
                 let sent = match link {
-                    Some(link) => link.request(&message, token),
+                    Some(link) => link.request(now, &message, token),
                     None => Err((RequestRefused::Session(Refused::NotUp), token)),
                 };
                 if let Err((refused, token)) = sent {
                     debug!(issuer = self.name, ?token, %refused, "not sent");
-                    let now = iso8583_link::now();
                     self.outbound.handle_unsent(now, token, refusal(&refused));
                 }
             }
@@ -241,14 +241,13 @@ impl Group {
     }
 
     /// The one hop left: a batch a connection. Approvals that reach nobody are reversed.
-    fn deliver(&mut self) {
+    fn deliver(&mut self, now: Now) {
         for (connection, answers) in self.deliveries.drain() {
             let delivery = Delivery {
                 group: self.id,
                 answers,
             };
             if let Err(undelivered) = self.directory.deliver(connection, delivery) {
-                let now = iso8583_link::now();
                 for request in undelivered
                     .answers
                     .iter()

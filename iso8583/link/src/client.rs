@@ -36,9 +36,9 @@ pub enum RequestError {
     #[error("not sent: {0}")]
     Refused(RequestRefused),
     /// It was sent, and no answer came in time: what became of it is unknown.
-    #[error("no answer in time{}", .came.as_deref().map(|what| format!("; {what}")).unwrap_or_default())]
+    #[error("no answer in time{}", .came.as_deref().unwrap_or_default())]
     TimedOut {
-        /// An answer that came meanwhile and matched nothing, masked: what it was, and so why.
+        /// An answer that came meanwhile and matched nothing, in words and masked: why, perhaps.
         came: Option<String>,
     },
     /// It was sent, and the connection broke before the answer: what became of it is unknown.
@@ -164,7 +164,7 @@ impl Task {
 }
 
 fn ask(link: &mut Link<Reply>, (message, reply): Question) {
-    if let Err((refused, reply)) = link.request(&message, reply) {
+    if let Err((refused, reply)) = link.request(crate::now(), &message, reply) {
         let _ = reply.send(Err(match refused {
             RequestRefused::Session(Refused::NotUp) => RequestError::NotConnected,
             RequestRefused::Session(Refused::Full) => RequestError::Overloaded,
@@ -188,7 +188,7 @@ fn handle(event: Event<Reply>, unmatched: &mut Option<String>) {
         Event::Unmatched { answer } => {
             warn!(?answer, "an answer matches no request");
             *unmatched = Some(format!(
-                "an answer came that matches no request: {answer:?}"
+                "; an answer came that matches no request: {answer:?}"
             ));
         }
         Event::Late { answer, late_by } => {

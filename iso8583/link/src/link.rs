@@ -200,14 +200,19 @@ impl<T> Link<T> {
     ///
     /// # Errors
     /// Why it will not be sent, with the token.
-    pub fn request(&mut self, message: &Message, token: T) -> Result<(), (RequestRefused, T)> {
+    pub fn request(
+        &mut self,
+        now: Now,
+        message: &Message,
+        token: T,
+    ) -> Result<(), (RequestRefused, T)> {
         let admitted = match self.session.admit(message) {
             Ok(admitted) => admitted,
             Err(refused) => return Err((refused.into(), token)),
         };
         match self.queue(message) {
             Ok(()) => {
-                self.session.sent(crate::now(), admitted, token);
+                self.session.sent(now, admitted, token);
                 Ok(())
             }
             Err(refused) => Err((refused, token)),

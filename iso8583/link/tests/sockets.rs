@@ -156,7 +156,8 @@ async fn an_unanswered_request_times_out() {
     .await;
     let mut request = Message::new(Mti::FINANCIAL_REQUEST);
     request.set(7, b"0315023015").set(11, b"000001");
-    link.request(&request, "token").unwrap();
+    link.request(iso8583_link::now(), &request, "token")
+        .unwrap();
     let mut events = Vec::new();
     link.next(&mut events).await.unwrap();
     assert!(

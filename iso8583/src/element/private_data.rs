@@ -6,7 +6,7 @@ use nom::combinator::{all_consuming, map_opt};
 use nom::multi::{length_data, many0};
 use thiserror::Error;
 
-use crate::element::number;
+use crate::element::{number, twelve_digits};
 
 /// The house's layout of DE 48: `tag n2 | length n3 | value`, each tag at most once; tags nobody
 /// knows are kept.
@@ -75,7 +75,10 @@ impl<'a> PrivateData<'a> {
     pub fn encode<'b>(tags: impl IntoIterator<Item = (u8, &'b [u8])>) -> Vec<u8> {
         let mut element = Vec::new();
         for (tag, value) in tags {
-            element.extend_from_slice(format!("{tag:02}{:03}", value.len()).as_bytes());
+            let [.., tens, ones] = twelve_digits(u64::from(tag));
+            let length = u64::try_from(value.len()).unwrap_or(u64::MAX);
+            let [.., a, b, c] = twelve_digits(length);
+            element.extend_from_slice(&[tens, ones, a, b, c]);
             element.extend_from_slice(value);
         }
         element

@@ -57,6 +57,16 @@ const fn nibble(character: u8) -> u8 {
     }
 }
 
+/// The characters of two packed bytes; nibbles above 9 come out as no digits.
+pub(crate) fn unpack(packed: &[u8]) -> [u8; 4] {
+    match packed {
+        [first, second] => {
+            [first >> 4, first & 0x0F, second >> 4, second & 0x0F].map(|nibble| b'0' + nibble)
+        }
+        _ => [0; 4],
+    }
+}
+
 /// The number written in packed decimal; None where a nibble is above 9.
 pub(crate) fn number(packed: &[u8]) -> Option<u64> {
     packed

@@ -7,6 +7,16 @@ pub(crate) fn byte([high, low]: [u8; 2]) -> Option<u8> {
     Some(nibble(high)? << 4 | nibble(low)?)
 }
 
+/// The number written in hex digits, most significant first; None where there is another
+/// character or there are more than 16.
+pub(crate) fn number(digits: &[u8]) -> Option<u64> {
+    let fits = digits.len() <= 16;
+    let number = digits.iter().try_fold(0_u64, |sum, digit| {
+        Some(sum << 4 | u64::from(nibble(*digit)?))
+    });
+    number.filter(|_| fits)
+}
+
 /// Appends the bytes that hex digits stand for; the place of the first character that is no hex
 /// digit otherwise.
 pub(crate) fn decode(digits: &[u8], out: &mut Vec<u8>) -> Result<(), usize> {
