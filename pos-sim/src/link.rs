@@ -87,7 +87,7 @@ impl HostLink {
         };
         self.last += 1;
         debug!(?request, "request");
-        if let Err((refused, _)) = link.request(request, self.last) {
+        if let Err((refused, _)) = link.request(iso8583_link::now(), request, self.last) {
             return Err(LinkError::NotSent(refused));
         }
         let mut came = None;
