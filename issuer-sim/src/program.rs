@@ -26,6 +26,7 @@ use crate::host::Host;
 use crate::hsm::SoftwareHsm;
 use crate::office::{self, Office};
 use crate::sandbox::{self, SeedError};
+use crate::store::durable::make_folder;
 use crate::store::journal::{Journal, OpenError};
 use crate::vault::{KeyFileError, Vault, owner_only};
 
@@ -177,7 +178,7 @@ impl Running {
 }
 
 fn open_books(config: &Config, reader: &Reader) -> Result<(Books, Journal), StartError> {
-    std::fs::create_dir_all(&config.data).map_err(|source| StartError::Data {
+    make_folder(&config.data).map_err(|source| StartError::Data {
         path: config.data.clone(),
         source,
     })?;

@@ -19,6 +19,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::card::{CardId, PanKey, SealedPan};
+use crate::store::durable::{sync_file, sync_name};
 
 /// The keys in use.
 #[derive(Clone)]
@@ -110,7 +111,8 @@ pub fn generate_key_file(path: &Path) -> Result<(), KeyFileError> {
         .open(path)
         .map_err(io_error)?;
     file.write_all(&*key).map_err(io_error)?;
-    file.sync_all().map_err(io_error)
+    sync_file(&file, path).map_err(io_error)?;
+    sync_name(path).map_err(io_error)
 }
 
 /// Opens a file of secrets that nobody but its owner may read.
@@ -318,6 +320,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
         generate_key_file(&path).unwrap();
+        let synced = crate::store::durable::testing::synced();
+        assert_eq!(synced, [path.clone(), directory.path().to_path_buf()]);
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & PERMISSIONS, 0o600);
         let check = Vault::open(&path).unwrap().key_check();

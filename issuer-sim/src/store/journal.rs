@@ -17,6 +17,7 @@
 //! The key check binds the file to the key file under which its card numbers are encrypted.
 //!
 //! # What is found when it is opened
+//! - a header of which only a part is there, or zeros: the journal was never begun. It is begun.
 //! - a last block that is incomplete or whose CRC is wrong: the process died while writing it, so
 //!   none of its answers left. It is cut off, with a warning.
 //! - the same with a whole block anywhere behind it: the next block is written only after the sync
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::codec::{self, NotARecord};
+use super::durable::{sync_file, sync_name};
 use super::{Store, StoreError};
 use crate::record::Record;
 
@@ -132,11 +134,8 @@ impl Journal {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io_error)?;
         let header = header(key_check);
-        // A header that was being written when the process died: nothing was promised.
-        if bytes.len() < HEADER
-            && (header.starts_with(&bytes) || bytes.iter().all(|byte| *byte == 0))
-        {
-            begin(&mut file, &header, path).map_err(io_error)?;
+        if never_begun(&bytes, &header) {
+            begin(&mut file, &header).map_err(io_error)?;
             bytes = header.to_vec();
         }
         check_header(&bytes, &header, path)?;
@@ -147,8 +146,11 @@ impl Journal {
         let (end, previous, replayed) = scan.replay(crc_of_header(&header), apply)?;
         if replayed.cut > 0 {
             file.set_len(end).map_err(io_error)?;
-            file.sync_all().map_err(io_error)?;
         }
+        // The process that wrote the last block may have died before it synced it, and the name of
+        // a file just made is not durable either. From here on both are answered for.
+        sync_file(&file, path).map_err(io_error)?;
+        sync_name(path).map_err(io_error)?;
         file.seek(SeekFrom::Start(end)).map_err(io_error)?;
         let journal = Self {
             file,
@@ -346,16 +348,18 @@ fn open_locked(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Writes the header and makes file and directory entry durable.
-fn begin(file: &mut File, header: &[u8], path: &Path) -> io::Result<()> {
+/// Is this no more than a part of the header, zeros where the rest should be? It was being written
+/// when the process or the machine died, so nothing was promised yet.
+fn never_begun(bytes: &[u8], header: &[u8; HEADER]) -> bool {
+    let zeros = bytes.iter().rev().take_while(|byte| **byte == 0).count();
+    let written = bytes.split_at(bytes.len() - zeros).0;
+    bytes.len() <= HEADER && written.len() < HEADER && header.starts_with(written)
+}
+
+fn begin(file: &mut File, header: &[u8]) -> io::Result<()> {
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
-    file.write_all(header)?;
-    file.sync_all()?;
-    match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
-        _ => Ok(()),
-    }
+    file.write_all(header)
 }
 
 const OWNER_ONLY: u32 = 0o600;
@@ -378,6 +382,7 @@ mod tests {
     use super::*;
     use crate::books::{Books, Inconsistent};
     use crate::kit::{World, eventful, policy};
+    use crate::store::durable::testing::synced;
 
     const KEY_CHECK: [u8; 16] = [5; 16];
 
@@ -473,12 +478,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_found_is_made_durable_before_anything_is_answered_by_it() {
+        let (disk, world) = (Disk::new(), eventful());
+        let directory = disk.directory.path().to_path_buf();
+        drop(disk.open().unwrap());
+        assert_eq!(synced(), [disk.path(), directory.clone()], "as it is begun");
+        disk.write(&world.records);
+        synced();
+        // A process killed between write and sync leaves just such a file: whole, not durable.
+        drop(disk.open().unwrap());
+        assert_eq!(synced(), [disk.path(), directory], "as it is opened again");
+    }
+
+    #[test]
     fn a_header_torn_at_any_byte_begins_anew_and_zeros_behind_the_end_are_nothing() {
         let disk = Disk::new();
         disk.write(&[]);
         let header_bytes = fs::read(disk.path()).unwrap();
         for length in 0..=header_bytes.len() {
             fs::write(disk.path(), &header_bytes[..length]).unwrap();
+            assert_eq!(disk.open().unwrap().1, Replayed::default());
+            assert_eq!(fs::read(disk.path()).unwrap(), header_bytes);
+            // The file has its length, but the rest of its content never reached the disk.
+            let mut torn = header_bytes[..length].to_vec();
+            torn.resize(header_bytes.len(), 0);
+            fs::write(disk.path(), torn).unwrap();
             assert_eq!(disk.open().unwrap().1, Replayed::default());
             assert_eq!(fs::read(disk.path()).unwrap(), header_bytes);
         }
