@@ -110,7 +110,7 @@ fn password(request: &Request, card: &Card, rules: &Rules) -> Result<Option<u8>,
         (Password::NotGiven, Presence::Present) => Err(Decision::refused(Refusal::PasswordMissing)),
         (Password::Unreadable, _) => Err(Decision::refused(Refusal::PasswordUnreadable)),
         (Password::Given(pvv), _) if pvv == card.pvv => Ok((card.tries > 0).then_some(0)),
-        (Password::Given(_), _) => {
+        (Password::Given(_) | Password::OtherLength, _) => {
             let tries = card.tries.saturating_add(1);
             let refusal = if tries >= rules.tries_max {
                 Refusal::TriesExceeded
@@ -242,6 +242,11 @@ mod tests {
             ("wrong", purchase(1, 1).present().password(WRONG), "55"),
             ("keyed wrong", purchase(1, 1).password(WRONG), "55"),
             (
+                "other length",
+                purchase(1, 1).password(Password::OtherLength),
+                "55",
+            ),
+            (
                 "unreadable",
                 purchase(1, 1).password(Password::Unreadable),
                 "63",
@@ -320,7 +325,8 @@ mod tests {
             world.code(&sent(2).password(Password::Unreadable).build()),
             "63"
         );
-        assert_eq!(world.code(&sent(3).password(WRONG).build()), "55");
+        let longer = sent(3).password(Password::OtherLength).build();
+        assert_eq!(world.code(&longer), "55");
         assert_eq!(world.code(&sent(4).password(WRONG).build()), "75");
         for (stan, password) in [(5, RIGHT), (6, WRONG), (7, Password::NotGiven)] {
             assert_eq!(world.code(&sent(stan).password(password).build()), "75");

@@ -32,11 +32,15 @@ impl SoftwareHsm {
             .ok()
             .and_then(|block| block.decrypt(pan, &self.zone_key).ok())
             .map_or(Password::Unreadable, |pin| {
-                Password::Given(self.verification_value(&pin, pan))
+                if pin.reveal().len() == PASSWORD_DIGITS {
+                    Password::Given(self.verification_value(&pin, pan))
+                } else {
+                    Password::OtherLength
+                }
             })
     }
 
-    /// What is kept of the password of a new card.
+    /// What is kept of the password of a new card, which has [`PASSWORD_DIGITS`] digits.
     #[must_use]
     pub fn verification_value(&self, pin: &ClearPin, pan: &Pan) -> Pvv {
         visa_pvv(&self.pvk, PVK_INDEX, pin, pan)
@@ -47,7 +51,7 @@ impl SoftwareHsm {
 /// digit, the key index and four password digits, encrypted; then the decimal digits of the
 /// result, and after them its letters less ten, the first four of all.
 ///
-/// Of a longer password only the first four digits take part.
+/// Of a longer password only the first four digits would take part, so none comes this far.
 fn visa_pvv(pvk: &TdesKey, index: u8, pin: &ClearPin, pan: &Pan) -> Pvv {
     let account = pan.reveal().as_bytes().split_last();
     let account = account.map_or(&[][..], |(_check, account)| account);
@@ -60,7 +64,7 @@ fn visa_pvv(pvk: &TdesKey, index: u8, pin: &ClearPin, pan: &Pan) -> Pvv {
     let values = eleven
         .iter()
         .chain([&index])
-        .chain(pin.reveal().iter().take(4));
+        .chain(pin.reveal().iter().take(PASSWORD_DIGITS));
     for (to, from) in digits.iter_mut().skip(lead).zip(values) {
         *to = from & 0x0F;
     }
@@ -80,6 +84,9 @@ fn visa_pvv(pvk: &TdesKey, index: u8, pin: &ClearPin, pan: &Pan) -> Pvv {
     }
     pvv
 }
+
+/// Digits of a card password: as many as a verification value covers.
+pub const PASSWORD_DIGITS: usize = 4;
 
 const ACCOUNT_DIGITS: usize = 11;
 /// The verification key in use: this issuer has one.
@@ -138,6 +145,18 @@ mod tests {
             seen += 1;
         }
         assert_eq!(seen, 1);
+    }
+
+    #[test]
+    fn a_password_that_only_begins_right_is_not_the_password() {
+        let zone_key: TdesKey = "11223344556677888877665544332211".parse().unwrap();
+        let hsm = SoftwareHsm::new(zone_key.clone(), TdesKey::new([1; 16]));
+        let pan: Pan = "9999990100000005".parse().unwrap();
+        for pin in ["12340", "123456", "123412341234"] {
+            let block = pin.parse::<ClearPin>().unwrap().encrypt(&pan, &zone_key);
+            let found = hsm.password(block.as_bytes(), &pan);
+            assert_eq!(found, Password::OtherLength, "{pin}");
+        }
     }
 
     #[test]

@@ -120,6 +120,8 @@ pub enum Password {
     NotGiven,
     /// DE 52 holds no password under the zone key and this card: not a try (63).
     Unreadable,
+    /// DE 52 holds a password that has not the digits of ours: a try, and a wrong one.
+    OtherLength,
     /// The verification value of the password given.
     Given(Pvv),
 }

@@ -15,6 +15,7 @@ use super::{CURRENCY, Office};
 use crate::books::{CardView, IssueRefusal};
 use crate::card::{CardId, Expiry, Product, Status};
 use crate::clock::Now;
+use crate::hsm::PASSWORD_DIGITS;
 use crate::ledger::{Channel, Line, LineKind};
 use crate::money::Minor;
 use crate::numbers::random_card_number;
@@ -393,6 +394,5 @@ const fn page_entries() -> usize {
 }
 
 const PAGE_ENTRIES_MAX: usize = 100;
-const PASSWORD_DIGITS: usize = 4;
 const IDEMPOTENCY_KEY_MAX: usize = 128;
 const DRAWS_MAX: u32 = 16;
