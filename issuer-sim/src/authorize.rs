@@ -7,7 +7,7 @@
 use iso8583::element::Currency;
 
 use crate::answer::Balances;
-use crate::card::{Card, Expiry, Rules, Status};
+use crate::card::{Card, Expiry, Product, Rules, Status};
 use crate::clock::Now;
 use crate::ledger::Funds;
 use crate::money::{Minor, Overflow};
@@ -56,7 +56,7 @@ pub fn authorize(
         Err(refused) => return Ok(refused),
     };
     let outcome = match permitted(request, rules) {
-        Ok(()) => approve(request, funds)?,
+        Ok(()) => approve(request, funds, room(card, funds, rules)?)?,
         Err(refusal) => Err(refusal),
     };
     Ok(Decision { outcome, tries })
@@ -70,6 +70,27 @@ pub fn authorize(
 pub fn debit_advice(amount: Minor, available: Minor) -> Result<Effect, Overflow> {
     let card = amount.min(available.at_least_zero());
     Ok(Effect::Debit {
+        card,
+        suspense: amount.minus(card)?,
+    })
+}
+
+/// What a refund by advice gives: up to what the card may yet hold to the card, the rest to
+/// suspense, for an advice is not declined either.
+///
+/// # Errors
+/// [`Overflow`] where a balance leaves 64 bits.
+pub fn credit_advice(
+    amount: Minor,
+    card: &Card,
+    funds: Funds,
+    rules: &Rules,
+) -> Result<Effect, Overflow> {
+    let card = match room(card, funds, rules)? {
+        Some(room) => amount.min(room),
+        None => amount,
+    };
+    Ok(Effect::Credit {
         card,
         suspense: amount.minus(card)?,
     })
@@ -142,7 +163,22 @@ fn permitted(request: &Request, rules: &Rules) -> Result<(), Refusal> {
     }
 }
 
-fn approve(request: &Request, funds: Funds) -> Result<Result<Approval, Refusal>, Overflow> {
+/// How much more a card may hold; `None` where the law sets no cap.
+fn room(card: &Card, funds: Funds, rules: &Rules) -> Result<Option<Minor>, Overflow> {
+    match card.product {
+        Product::Anonymous => {
+            let room = rules.anonymous_balance_max.minus(funds.balance)?;
+            Ok(Some(room.at_least_zero()))
+        }
+        Product::Load => Ok(None),
+    }
+}
+
+fn approve(
+    request: &Request,
+    funds: Funds,
+    room: Option<Minor>,
+) -> Result<Result<Approval, Refusal>, Overflow> {
     let amount = request.amount.unwrap_or_default();
     let available = funds.available()?;
     let enough = || {
@@ -167,6 +203,7 @@ fn approve(request: &Request, funds: Funds) -> Result<Result<Approval, Refusal>,
             effect: Effect::Hold { amount },
             balances: Balances::None,
         }),
+        Operation::Refund if room.is_some_and(|room| amount > room) => Err(Refusal::OverBalanceCap),
         Operation::Refund => Ok(Approval {
             effect: Effect::Credit {
                 card: amount,
@@ -266,6 +303,36 @@ mod tests {
         ] {
             assert_eq!(code(sent), expected, "{rule}");
         }
+    }
+
+    #[test]
+    fn a_refund_takes_no_anonymous_card_above_its_cap() {
+        let mut world = World::with(300_000);
+        assert_eq!(world.code(&refund(1, 200_001).build()), "61");
+        assert_eq!(world.code(&refund(2, 200_000).build()), "00");
+        assert_eq!(world.code(&refund(3, 1).build()), "61");
+        assert_eq!(world.balance(), 500_000);
+        // What is held is on the card still.
+        world.send(&pre_authorization(4, 100_000).build());
+        assert_eq!(world.code(&refund(5, 1).build()), "61");
+        // An advice is not declined: the rest goes to suspense.
+        world.send(&purchase(6, 1_000).build());
+        let advice = refund(7, 3_000).operation(Operation::CreditAdvice);
+        assert_eq!(world.code(&advice.build()), "00");
+        assert_eq!(world.balance(), 500_000);
+        let sums = world.books.overview().unwrap().balance;
+        assert_eq!(sums.suspense, Minor::new(2_000));
+    }
+
+    #[test]
+    fn a_load_card_has_no_cap_to_refunds() {
+        let mut world = World::with(1);
+        let mut card = crate::kit::new_card(2);
+        card.product = Product::Load;
+        world.books.issue(card, world.now).unwrap().unwrap();
+        world.charge(2, 500_000, "load");
+        let onto_it = refund(1, 300_000).card(CardNumber::Found(PanKey([2; 16])));
+        assert_eq!(world.code(&onto_it.build()), "00");
     }
 
     #[test]

@@ -196,7 +196,7 @@ pub struct Card {
 pub struct Rules {
     /// The most that one purchase, pre-authorization or refund may be: 61 above.
     pub purchase_max: Minor,
-    /// The most that an anonymous card may hold; charging above it is refused.
+    /// The most that an anonymous card may hold: a charge or refund above it is refused.
     pub anonymous_balance_max: Minor,
     /// Wrong passwords in a row at which a card answers 75.
     pub tries_max: u8,

@@ -108,7 +108,7 @@ pub struct LedgerConfig {
 pub struct ProductConfig {
     /// The most that one purchase may be: 61 above.
     pub purchase_max: i64,
-    /// The most that an anonymous card may hold; a charge above it is refused.
+    /// The most that an anonymous card may hold; a charge above it is refused, a refund gets 61.
     pub anonymous_balance_max: i64,
     /// Wrong passwords in a row at which a card answers 75, 1 to 99.
     pub password_tries_max: u8,

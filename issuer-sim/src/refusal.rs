@@ -41,6 +41,8 @@ pub enum Refusal {
     NoAmount,
     /// More than one purchase may be.
     OverPurchaseLimit,
+    /// A refund that would take an anonymous card above what it may hold.
+    OverBalanceCap,
     /// More than is available.
     InsufficientFunds,
     /// A reversal request whose DE 4 is not its original's.
@@ -70,7 +72,7 @@ impl Refusal {
             Self::PasswordWrong => ResponseCode::INCORRECT_PIN,
             Self::OtherCurrency | Self::NotServed => ResponseCode::INVALID_TRANSACTION,
             Self::NoAmount => ResponseCode::INVALID_AMOUNT,
-            Self::OverPurchaseLimit => ResponseCode::EXCEEDS_AMOUNT_LIMIT,
+            Self::OverPurchaseLimit | Self::OverBalanceCap => ResponseCode::EXCEEDS_AMOUNT_LIMIT,
             Self::InsufficientFunds => ResponseCode::INSUFFICIENT_FUNDS,
             Self::OriginalAmount => ResponseCode::ORIGINAL_AMOUNT_INCORRECT,
         }
@@ -98,6 +100,7 @@ impl Refusal {
             | Self::OtherCurrency
             | Self::NoAmount
             | Self::OverPurchaseLimit
+            | Self::OverBalanceCap
             | Self::InsufficientFunds
             | Self::OriginalAmount
             | Self::NotServed => None,

@@ -55,7 +55,7 @@ impl Books {
             Operation::DebitAdvice { original, approval } => {
                 Event::Decided(self.debit_advice(request, original.as_ref(), approval)?)
             }
-            Operation::CreditAdvice => Event::Decided(self.credit_advice(request)),
+            Operation::CreditAdvice => Event::Decided(self.credit_advice(request)?),
             Operation::Purchase
             | Operation::Cash
             | Operation::Refund
@@ -160,20 +160,20 @@ impl Books {
         })
     }
 
-    fn credit_advice(&self, request: &Request) -> Decided {
+    fn credit_advice(&self, request: &Request) -> Result<Decided, Inconsistent> {
         let index = self.named_card(request);
         let amount = request.amount.unwrap_or_default();
-        let effect = match index {
-            Some(_) => Effect::Credit {
-                card: amount,
-                suspense: Minor::ZERO,
-            },
+        let effect = match index.and_then(|index| Some((self.card(index)?, index))) {
+            Some((card, index)) => {
+                let funds = self.ledger.funds(index);
+                authorize::credit_advice(amount, card, funds, &self.policy.rules)?
+            }
             None => Effect::Credit {
                 card: Minor::ZERO,
                 suspense: amount,
             },
         };
-        decided(request, index, accepted(request), effect)
+        Ok(decided(request, index, accepted(request), effect))
     }
 
     /// The hold that a completion means: by DE 90 as a reversal finds its original, else by the
