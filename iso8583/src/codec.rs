@@ -33,7 +33,8 @@ impl Dialect {
             rest: bytes,
         };
         let mut message = match self.decode_mti(&mut reader) {
-            Ok(mti) => Message::new(mti),
+            // Packed digits take twice the room.
+            Ok(mti) => Message::with_room(mti, bytes.len() * 2),
             Err(kind) => {
                 let error = DecodeError {
                     path: Path::Mti,

@@ -55,12 +55,17 @@ impl Message {
     /// A message without data elements.
     #[must_use]
     pub fn new(mti: Mti) -> Self {
+        Self::with_room(mti, VALUES_CAPACITY)
+    }
+
+    /// A message with room for so many bytes of values before its buffer moves.
+    pub(crate) fn with_room(mti: Mti, bytes: usize) -> Self {
         Self {
             header: None,
             mti,
             present: Bitmap::EMPTY,
             spans: Vec::with_capacity(FIELDS_CAPACITY),
-            values: Zeroizing::new(Vec::with_capacity(VALUES_CAPACITY)),
+            values: Zeroizing::new(Vec::with_capacity(bytes.max(VALUES_CAPACITY))),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Acquirers: a listener accepts, and each connection has a task of its own.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use iso8583::session::Now;
 use iso8583_link::accept::{Accepted, Acceptor};
 use iso8583_link::{Closed, Event, Link, LinkSettings};
 use switch_core::{
-    Admission, Answer, ConnectionId, GroupId, Inbound, Refusal, Request, RouteTable,
+    Admission, Answer, ConnectionId, GroupId, Inbound, Refusal, Request, RouteTable, Undo,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -99,6 +100,10 @@ struct Connection {
     answers: mpsc::Receiver<Delivery>,
     /// Requests forwarded and not answered.
     in_flight: usize,
+    /// The switch is stopping: nothing new is begun.
+    stopping: bool,
+    /// Approvals queued and not begun to be sent, with the bytes queued before each.
+    unsent: VecDeque<(u64, GroupId, Arc<Undo>)>,
     /// What is to be forwarded of this batch, by group.
     batches: Vec<(GroupId, Vec<Box<Request>>)>,
 }
@@ -115,6 +120,8 @@ impl Connection {
             link: Link::new(stream, listener.link.clone()),
             answers,
             in_flight: 0,
+            stopping: false,
+            unsent: VecDeque::new(),
             batches: Vec::new(),
         }
     }
@@ -156,14 +163,26 @@ impl Connection {
                         self.handle_delivery(now, delivery).await;
                     }
                 }
-                () = shutdown.cancelled(), if self.is_idle() => return None,
+                () = shutdown.cancelled(), if !self.stopping => self.stopping = true,
                 () = &mut drained => return None,
+            }
+            self.note_sent();
+            if self.stopping && self.in_flight == 0 && self.link.unsent() == 0 {
+                return None;
             }
         }
     }
 
-    fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.link.unsent() == 0
+    /// Approvals of which a byte was handed to the system count as delivered.
+    fn note_sent(&mut self) {
+        let written = self.link.written();
+        while self
+            .unsent
+            .front()
+            .is_some_and(|(queued, ..)| *queued < written)
+        {
+            self.unsent.pop_front();
+        }
     }
 
     fn handle_events(&mut self, now: Now, events: &mut Vec<Event<Infallible>>) {
@@ -201,6 +220,9 @@ impl Connection {
     }
 
     fn route(&self, request: &Request) -> Result<GroupId, Refusal> {
+        if self.stopping {
+            return Err(Refusal::Stopping);
+        }
         if self.in_flight >= self.listener.in_flight_max {
             return Err(Refusal::Overloaded);
         }
@@ -246,10 +268,15 @@ impl Connection {
 
     async fn handle_delivery(&mut self, now: Now, delivery: Delivery) {
         let mut undone = Vec::new();
-        for answer in delivery.answers {
+        for mut answer in delivery.answers {
             self.in_flight = self.in_flight.saturating_sub(1);
-            if !self.answer(now, &answer) {
-                undone.extend(answer.undo);
+            let undo = answer.undo.take();
+            let queued = self.link.queued();
+            if self.answer(now, &answer) {
+                let unsent = undo.map(|undo| (queued, delivery.group, undo));
+                self.unsent.extend(unsent);
+            } else {
+                undone.extend(undo);
             }
         }
         self.listener
@@ -280,6 +307,11 @@ impl Connection {
     /// Nobody reads what still comes: approvals go back to be reversed.
     async fn leave(mut self) {
         self.listener.directory.disconnect(self.id);
+        self.note_sent();
+        for (_, group, undo) in core::mem::take(&mut self.unsent) {
+            self.listener.metrics.undelivered.increment(1);
+            self.listener.directory.give_back(group, vec![undo]).await;
+        }
         self.answers.close();
         while let Some(delivery) = self.answers.recv().await {
             let undelivered = u64::try_from(delivery.answers.len()).unwrap_or(u64::MAX);

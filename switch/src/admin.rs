@@ -28,10 +28,13 @@ pub(crate) async fn serve(
         page
     };
     let ready = move || async move {
-        if directory.any_group_up() {
+        if directory.is_ready() {
             (StatusCode::OK, "ready\n")
         } else {
-            (StatusCode::SERVICE_UNAVAILABLE, "no issuer link is up\n")
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no issuer link is up, or the switch is stopping\n",
+            )
         }
     };
     let router = Router::new()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use iso8583_link::{LinkConfig, LinkConfigError, LinkSettings};
 use jiff::tz::Offset;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use switch_core::{GroupId, Inbound, OutboundSettings, RouteError, RouteTable};
 use thiserror::Error;
 
@@ -68,7 +68,9 @@ pub struct IssuerConfig {
     #[serde(with = "humantime_serde")]
     pub reversal_retry_max: Duration,
     /// Dialect, framing, deadline (`answer_timeout`) and limits of the link. The deadline must
-    /// be shorter than what acquirers wait.
+    /// be shorter than what acquirers wait. Not named, an issuer link is `iso87-ascii-binmap`,
+    /// signs on and sends echo tests after a minute of silence.
+    #[serde(deserialize_with = "issuer_link")]
     pub link: LinkConfig,
 }
 
@@ -91,11 +93,8 @@ impl Default for Config {
             prefixes: vec!["999999".to_owned()],
             address: Some("127.0.0.1:8590".to_owned()),
             link: LinkConfig {
-                dialect: "iso87-ascii-binmap".to_owned(),
-                sign_on: true,
-                echo_after: Some(Duration::from_secs(60)),
                 institution: Some("999001".to_owned()),
-                ..LinkConfig::default()
+                ..default_issuer_link()
             },
             ..IssuerConfig::default()
         };
@@ -140,9 +139,22 @@ impl Default for IssuerConfig {
             reversal_window: outbound.reversal_window,
             reversal_retry: outbound.reversal_retry,
             reversal_retry_max: outbound.reversal_retry_max,
-            link: LinkConfig::default(),
+            link: default_issuer_link(),
         }
     }
+}
+
+fn default_issuer_link() -> LinkConfig {
+    LinkConfig {
+        dialect: "iso87-ascii-binmap".to_owned(),
+        sign_on: true,
+        echo_after: Some(Duration::from_secs(60)),
+        ..LinkConfig::default()
+    }
+}
+
+fn issuer_link<'de, D: Deserializer<'de>>(from: D) -> Result<LinkConfig, D::Error> {
+    LinkConfig::deserialize_over(&default_issuer_link(), from)
 }
 
 /// What a switch runs on.
@@ -277,6 +289,9 @@ impl ListenerConfig {
         institution(&self.acquirer, place, "acquirer")?;
         positive(self.connections_max, place, "connections_max")?;
         positive(self.in_flight_max, place, "in_flight_max")?;
+        if self.in_flight_max > 1 << 20 {
+            return Err(option(place(), "in_flight_max", "at most 1048576"));
+        }
         let link = self.link.parse().map_err(|error| ConfigError::Link {
             place: place(),
             error,
@@ -300,8 +315,19 @@ impl IssuerConfig {
     fn check(&self, address: &str) -> Result<CheckedGroup, ConfigError> {
         let place = || format!("issuer {:?}", self.name);
         positive(self.queue_batches_max, place, "queue_batches_max")?;
+        if self.queue_batches_max > 1 << 20 {
+            return Err(option(place(), "queue_batches_max", "at most 1048576"));
+        }
         positive(self.transactions_max, place, "transactions_max")?;
         positive(self.reversal_window, place, "reversal_window")?;
+        for (name, time) in [
+            ("reversal_retry", self.reversal_retry),
+            ("reversal_retry_max", self.reversal_retry_max),
+        ] {
+            if !(Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(&time) {
+                return Err(option(place(), name, "1ms to 1day"));
+            }
+        }
         let link = self.link.parse().map_err(|error| ConfigError::Link {
             place: place(),
             error,
@@ -439,6 +465,12 @@ mod tests {
         assert_eq!(
             error(|config| config.issuer.push(IssuerConfig::default())),
             "issuer \"\": name is not given"
+        );
+        let named_one = "[[issuer]]\nname = 'x'\n[issuer.link]\nanswer_timeout = '5s'";
+        let config: Config = toml::from_str(named_one).unwrap();
+        assert_eq!(
+            config.issuer[0].link.dialect, "iso87-ascii-binmap",
+            "the others stay"
         );
         assert!(toml::from_str::<Config>("[[listener]]\nconections_max = 5").is_err());
     }

@@ -1,9 +1,10 @@
 //! Who can be handed a batch: issuer groups by number, acquirers' connections by id.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
-use switch_core::{Answer, ConnectionId, GroupId, Request};
+use switch_core::{Answer, ConnectionId, GroupId, Request, Undo};
 use tokio::sync::mpsc;
 
 /// What a group's task is handed.
@@ -11,8 +12,8 @@ use tokio::sync::mpsc;
 pub(crate) enum ToGroup {
     /// To be sent.
     Requests(Vec<Box<Request>>),
-    /// Approved, and the answer could not be delivered: to be reversed.
-    Undeliverable(Vec<Box<Request>>),
+    /// Approved, and a copy of the answer could not be delivered.
+    Undeliverable(Vec<Arc<Undo>>),
 }
 
 /// What a connection's task is handed: answers, and the group they come from.
@@ -29,6 +30,7 @@ pub(crate) struct Directory {
     /// By group: is its link up and signed on?
     up: Vec<AtomicBool>,
     connections: DashMap<ConnectionId, mpsc::Sender<Delivery>>,
+    stopping: AtomicBool,
 }
 
 impl Directory {
@@ -38,6 +40,7 @@ impl Directory {
             groups,
             up,
             connections: DashMap::new(),
+            stopping: AtomicBool::new(false),
         }
     }
 
@@ -47,8 +50,14 @@ impl Directory {
         }
     }
 
-    pub(crate) fn any_group_up(&self) -> bool {
-        self.up.iter().any(|flag| flag.load(Ordering::Relaxed))
+    pub(crate) fn set_stopping(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Is there an issuer, and is the switch here to stay?
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.stopping.load(Ordering::Relaxed)
+            && self.up.iter().any(|flag| flag.load(Ordering::Relaxed))
     }
 
     pub(crate) fn connect(&self, id: ConnectionId, answers: mpsc::Sender<Delivery>) {
@@ -68,11 +77,13 @@ impl Directory {
         let Some(queue) = self.groups.get(group.0) else {
             return Err(batch);
         };
-        queue
-            .try_send(ToGroup::Requests(batch))
-            .map_err(|refused| match refused.into_inner() {
-                ToGroup::Requests(batch) | ToGroup::Undeliverable(batch) => batch,
-            })
+        match queue.try_send(ToGroup::Requests(batch)) {
+            Ok(()) => Ok(()),
+            Err(refused) => match refused.into_inner() {
+                ToGroup::Requests(batch) => Err(batch),
+                ToGroup::Undeliverable(_) => Ok(()),
+            },
+        }
     }
 
     /// The hop left. Gives the batch back where the connection is gone or takes no more.
@@ -86,7 +97,7 @@ impl Directory {
     }
 
     /// Approvals that reached nobody go back to their group. This waits for room: none is lost.
-    pub(crate) async fn give_back(&self, group: GroupId, undone: Vec<Box<Request>>) {
+    pub(crate) async fn give_back(&self, group: GroupId, undone: Vec<Arc<Undo>>) {
         if let Some(queue) = self.groups.get(group.0).filter(|_| !undone.is_empty()) {
             // Fails only where the group's task is gone, which outlives all connections.
             let _ = queue.send(ToGroup::Undeliverable(undone)).await;

@@ -23,12 +23,36 @@ pub(crate) struct Group {
     name: String,
     address: String,
     settings: LinkSettings,
+    drain_timeout: Duration,
     outbound: Outbound,
     queue: mpsc::Receiver<ToGroup>,
     directory: Arc<Directory>,
     metrics: IssuerMetrics,
     /// Answers of this batch, by connection.
     deliveries: HashMap<ConnectionId, Vec<Answer>>,
+}
+
+/// Where in its end a group is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    No,
+    /// Until then, what is in flight may be answered.
+    Draining(Instant),
+    /// Until then, the sign-off may be answered.
+    SignedOff(Instant),
+}
+
+impl Leaving {
+    const fn until(self) -> Option<Instant> {
+        match self {
+            Self::No => None,
+            Self::Draining(until) | Self::SignedOff(until) => Some(until),
+        }
+    }
+
+    fn is_over(self) -> bool {
+        matches!(self, Self::SignedOff(until) if until <= iso8583_link::now().instant)
+    }
 }
 
 /// Batches taken from the queue at a time.
@@ -40,6 +64,7 @@ impl Group {
     pub(crate) fn new(
         id: GroupId,
         config: &CheckedGroup,
+        drain_timeout: Duration,
         queue: mpsc::Receiver<ToGroup>,
         directory: Arc<Directory>,
     ) -> Self {
@@ -48,6 +73,7 @@ impl Group {
             name: config.name.clone(),
             address: config.address.clone(),
             settings: config.link.clone(),
+            drain_timeout,
             outbound: Outbound::new(config.outbound.clone()),
             queue,
             directory,
@@ -56,23 +82,25 @@ impl Group {
         }
     }
 
-    /// Connects, serves, connects again, until `leave`.
+    /// Connects, serves, connects again, until `leave`: then what is in flight or to be reversed
+    /// is finished, for as long as the drain time lasts, and the link signs off.
     pub(crate) async fn run(mut self, leave: CancellationToken) {
         let mut connector = Connector::new(self.address.clone());
         while let Some(stream) = self.connected(&mut connector, &leave).await {
             let mut link = Link::new(stream, self.settings.clone());
-            self.serve(&mut link, &mut connector, &leave).await;
+            self.serve(&mut link, &leave).await;
             self.set_link(false);
             for token in link.into_unanswered() {
                 self.outbound.handle_lost(iso8583_link::now(), token);
             }
             self.pump(None);
         }
-        if self.outbound.reversals() > 0 {
+        self.take_rest();
+        self.pump(None);
+        for original in self.outbound.pending_reversals() {
             warn!(
                 issuer = self.name,
-                reversals = self.outbound.reversals(),
-                "stopped with reversals that no issuer has acknowledged"
+                original, "stopped with a reversal that the issuer has not acknowledged"
             );
         }
     }
@@ -99,33 +127,65 @@ impl Group {
         }
     }
 
-    async fn serve(
-        &mut self,
-        link: &mut Link<Token>,
-        connector: &mut Connector,
-        leave: &CancellationToken,
-    ) {
+    /// Serves one link until it closes, or the group has left.
+    async fn serve(&mut self, link: &mut Link<Token>, leave: &CancellationToken) {
         let mut events = Vec::new();
         let mut batches = Vec::new();
+        let mut leaving = Leaving::No;
         self.set_link(link.is_up());
         loop {
             self.pump(Some(link));
-            let retry = self.outbound.poll_timeout();
+            leaving = self.leave(leaving, link);
+            let wake = [self.outbound.poll_timeout(), leaving.until()]
+                .into_iter()
+                .flatten()
+                .min();
             tokio::select! {
                 result = link.next(&mut events) => {
                     let now = iso8583_link::now();
-                    events.drain(..).for_each(|event| self.handle(now, event, connector));
+                    events.drain(..).for_each(|event| self.handle(now, event));
                     if let Err(closed) = result {
                         warn!(issuer = self.name, %closed, "issuer link closed");
                         self.metrics.closed(closed.label());
                         return;
                     }
                 }
-                _ = self.queue.recv_many(&mut batches, BATCHES) => self.take(&mut batches),
-                () = sleep_until(retry) => self.outbound.handle_timeout(iso8583_link::now()),
-                () = leave.cancelled() => return sign_off(link).await,
+                _ = self.queue.recv_many(&mut batches, BATCHES), if leaving == Leaving::No => {
+                    self.take(&mut batches);
+                }
+                () = sleep_until(wake) => self.outbound.handle_timeout(iso8583_link::now()),
+                () = leave.cancelled(), if leaving == Leaving::No => {
+                    self.take_rest();
+                    leaving = Leaving::Draining(iso8583_link::now().instant + self.drain_timeout);
+                }
+            }
+            if leaving.is_over() {
+                return;
             }
         }
+    }
+
+    /// Drained, or out of time: signs off once.
+    fn leave(&self, leaving: Leaving, link: &mut Link<Token>) -> Leaving {
+        let now = iso8583_link::now().instant;
+        let drained = self.outbound.in_flight() == 0 && self.outbound.reversals() == 0;
+        match leaving {
+            Leaving::Draining(until) if drained || until <= now => {
+                link.sign_off();
+                Leaving::SignedOff(now + SIGN_OFF_TIME)
+            }
+            Leaving::No | Leaving::Draining(_) | Leaving::SignedOff(_) => leaving,
+        }
+    }
+
+    /// What still stands in the queue; nobody adds to it any more.
+    fn take_rest(&mut self) {
+        self.queue.close();
+        let mut rest = Vec::new();
+        while let Ok(batch) = self.queue.try_recv() {
+            rest.push(batch);
+        }
+        self.take(&mut rest);
     }
 
     fn take(&mut self, batches: &mut Vec<ToGroup>) {
@@ -138,15 +198,15 @@ impl Group {
                 }
                 ToGroup::Undeliverable(undone) => {
                     let now = iso8583_link::now();
-                    for request in undone {
-                        self.outbound.handle_undeliverable(now, &request);
+                    for undo in undone {
+                        self.outbound.handle_undeliverable(now, &undo);
                     }
                 }
             }
         }
     }
 
-    fn handle(&mut self, now: Now, event: Event<Token>, connector: &mut Connector) {
+    fn handle(&mut self, now: Now, event: Event<Token>) {
         match event {
             Event::Answered { token, answer } => self.outbound.handle_answer(now, token, answer),
             Event::TimedOut { token } => {
@@ -172,9 +232,6 @@ impl Group {
             }
             Event::State(state) => {
                 info!(issuer = self.name, ?state, "issuer link");
-                if state == State::Up {
-                    connector.worked();
-                }
                 self.set_link(state == State::Up);
             }
             Event::Request(request) => {
@@ -231,12 +288,20 @@ impl Group {
                     .push(answer);
             }
             Output::Refused(refusal) => self.metrics.refused(refusal),
-            Output::ReversalQueued(reason) => {
+            Output::ReversalQueued { reason, original } => {
                 self.metrics.reversals_queued.increment(1);
-                info!(issuer = self.name, %reason, "reversal queued");
+                warn!(issuer = self.name, %reason, original, "reversal queued");
             }
             Output::ReversalAcknowledged => self.metrics.reversals_acknowledged.increment(1),
-            Output::ReversalUnanswered => self.metrics.reversals_unanswered.increment(1),
+            Output::ReversalUnanswered { code, original } => {
+                self.metrics.reversals_unanswered.increment(1);
+                warn!(
+                    issuer = self.name,
+                    ?code,
+                    original,
+                    "reversal not acknowledged, repeated later"
+                );
+            }
         }
     }
 
@@ -248,12 +313,12 @@ impl Group {
                 answers,
             };
             if let Err(undelivered) = self.directory.deliver(connection, delivery) {
-                for request in undelivered
+                for undo in undelivered
                     .answers
                     .iter()
                     .filter_map(|answer| answer.undo.as_ref())
                 {
-                    self.outbound.handle_undeliverable(now, request);
+                    self.outbound.handle_undeliverable(now, undo);
                 }
             }
         }
@@ -276,18 +341,6 @@ async fn sleep_until(deadline: Option<Instant>) {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
-}
-
-/// Nothing is in flight any more: says so and waits a little for the answer.
-async fn sign_off(link: &mut Link<Token>) {
-    link.sign_off();
-    let mut events = Vec::new();
-    let closing = async {
-        while link.next(&mut events).await.is_ok() {
-            events.clear();
-        }
-    };
-    let _ = tokio::time::timeout(SIGN_OFF_TIME, closing).await;
 }
 
 fn gauge(count: usize) -> f64 {

@@ -21,6 +21,7 @@ mod metrics;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use iso8583_link::accept::Acceptor;
 use switch_core::GroupId;
@@ -29,7 +30,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::info;
 
 pub use cli::main_with_args;
 pub use config::Config;
@@ -124,12 +125,19 @@ impl Switch {
         let latency = Arc::new(Latency::default());
         let (directory, queues) = self.directory();
         let issuers = TaskTracker::new();
+        let drain_timeout = self.checked.drain_timeout;
         let leave = CancellationToken::new();
         for (place, (config, queue)) in self.checked.groups.iter().zip(queues).enumerate() {
-            let group = Group::new(GroupId(place), config, queue, Arc::clone(&directory));
+            let group = Group::new(
+                GroupId(place),
+                config,
+                drain_timeout,
+                queue,
+                Arc::clone(&directory),
+            );
             issuers.spawn(group.run(leave.clone()));
         }
-        let admin = tokio::spawn(admin::serve(
+        let mut admin = tokio::spawn(admin::serve(
             self.admin,
             Arc::clone(&directory),
             Arc::clone(&latency),
@@ -145,13 +153,15 @@ impl Switch {
 
         shutdown.cancelled().await;
         info!("switch drains");
+        directory.set_stopping();
         acquirers.close();
         acquirers.wait().await;
         leave.cancel();
         issuers.close();
         issuers.wait().await;
-        if let Err(error) = admin.await {
-            warn!(%error, "admin server ended badly");
+        // A client that holds its connection open must not keep the switch from ending.
+        if tokio::time::timeout(ADMIN_TIME, &mut admin).await.is_err() {
+            admin.abort();
         }
         info!("switch is down");
     }
@@ -166,6 +176,9 @@ impl Switch {
         (Arc::new(Directory::new(senders)), receivers)
     }
 }
+
+/// How long an admin client may keep its connection once the switch is down.
+const ADMIN_TIME: Duration = Duration::from_secs(1);
 
 async fn listen(
     address: &str,

@@ -116,9 +116,14 @@ impl World {
             .signal(signal);
     }
 
+    /// SIGTERM to the switch; panics where it does not end well.
+    pub fn end_switch(&mut self) {
+        self.switch.take().expect("the switch runs").terminate();
+    }
+
     /// SIGTERM to both, the switch first; panics where one does not end well.
     pub fn terminate(&mut self) {
-        self.switch.take().expect("the switch runs").terminate();
+        self.end_switch();
         self.issuer.take().expect("the issuer runs").terminate();
     }
 
@@ -210,7 +215,7 @@ impl World {
             self.host, self.office,
         );
         let switch = format!(
-            "admin = {:?}\n\
+            "admin = {:?}\ndrain_timeout = '3s'\n\
              [[listener]]\nname = 'van'\naddress = {:?}\nacquirer = '900001'\n\
              [listener.link]\ndialect = 'iso87-ascii'\n{van_link}\n\
              [[listener]]\nname = 'pos'\naddress = {:?}\nacquirer = '900002'\n\

@@ -29,6 +29,8 @@ fn nothing_a_client_saw_is_lost_and_nothing_is_twice_when_the_issuer_is_killed_u
     let mut world = world();
     let mut seen = Seen::new();
     for round in 0..ROUNDS {
+        // The link holds for a while, as links do: one that is lost at once backs off.
+        std::thread::sleep(Duration::from_millis(600));
         let before = seen.len();
         seen.extend(load_until_killed(
             &mut world,

@@ -1,8 +1,12 @@
 //! Starting and stopping.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::process::Command;
+use std::time::Duration;
 
 use support::cards::SANDBOX;
+use support::eventually;
 use support::messages::purchase;
 
 use crate::{programs, world};
@@ -13,6 +17,41 @@ fn programs_end_well_when_asked_to_with_acquirers_still_connected() {
     let mut van = world.van();
     assert_eq!(van.code(&purchase(SANDBOX, 1_000)), "00");
     world.terminate();
+    assert!(van.is_closed_by_peer());
+}
+
+#[test]
+fn an_admin_client_that_holds_its_connection_does_not_keep_the_switch_from_ending() {
+    let mut world = world();
+    let mut held = TcpStream::connect(&world.admin).unwrap();
+    held.write_all(b"GET /met").unwrap();
+    world.terminate();
+}
+
+#[test]
+fn a_stopping_switch_answers_91_and_finishes_what_is_in_flight() {
+    let mut world = world();
+    let mut van = world.van();
+    world.stop_issuer(true);
+    let first = purchase(SANDBOX, 1_000);
+    van.send(std::slice::from_ref(&first));
+    eventually("it is in flight", || {
+        world.metric("switch_in_flight_requests") == 1
+    });
+    std::thread::scope(|scope| {
+        let ending = scope.spawn(|| world.end_switch());
+        std::thread::sleep(Duration::from_millis(100));
+        van.send(&[purchase(SANDBOX, 2_000)]);
+        let refused = van.receive().unwrap();
+        assert_eq!(
+            (refused.text(39), refused.text(4)),
+            (Some("91"), Some("000000002000"))
+        );
+        // The first is never answered by the issuer, which stays frozen: 91, and a reversal that
+        // nobody hears before the drain is over.
+        assert_eq!(van.receive().unwrap().field(11), first.field(11));
+        ending.join().unwrap();
+    });
     assert!(van.is_closed_by_peer());
 }
 

@@ -94,3 +94,23 @@ fn a_late_answer_is_recorded_and_never_delivered() {
     );
     assert_eq!(world.balance(SANDBOX), 498_000);
 }
+
+#[test]
+fn an_approval_whose_acquirer_is_gone_is_given_back() {
+    let world = world();
+    let mut van = world.van();
+    world.stop_issuer(true);
+    van.send(&[purchase(SANDBOX, 6_000)]);
+    eventually("it is in flight", || {
+        world.metric("switch_in_flight_requests") == 1
+    });
+    drop(van);
+    eventually("the acquirer is gone", || {
+        world.metric("switch_connections{listener=\"van\"}") == 0
+    });
+    world.stop_issuer(false);
+    eventually("the approval is reversed", || {
+        world.metric("switch_reversals_total{issuer=\"prepaid\",event=\"acknowledged\"}") == 1
+    });
+    assert_eq!(world.balance(SANDBOX), 500_000);
+}

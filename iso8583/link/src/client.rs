@@ -109,7 +109,7 @@ impl Task {
     async fn run(mut self, mut connector: Connector) {
         while let Some(stream) = self.connected(&mut connector).await {
             let mut link = Link::new(stream, self.settings.clone());
-            self.serve(&mut link, &mut connector).await;
+            self.serve(&mut link).await;
             self.up.store(false, Ordering::Relaxed);
             for reply in link.into_unanswered() {
                 let _ = reply.send(Err(RequestError::LinkLost));
@@ -133,30 +133,33 @@ impl Task {
         }
     }
 
-    async fn serve(&mut self, link: &mut Link<Reply>, connector: &mut Connector) {
+    async fn serve(&mut self, link: &mut Link<Reply>) {
         let mut events = Vec::new();
         let mut questions = Vec::new();
         let mut unmatched = None;
+        let mut leaving = false;
         self.up.store(link.is_up(), Ordering::Relaxed);
         loop {
+            let mut ended = None;
             tokio::select! {
-                result = link.next(&mut events) => {
-                    if let Err(closed) = result {
-                        info!(%closed, "link closed");
-                        return;
-                    }
-                }
+                result = link.next(&mut events) => ended = result.err(),
                 count = self.asked.recv_many(&mut questions, QUESTIONS_MAX) => {
                     if count == 0 {
                         return;
                     }
                     questions.drain(..).for_each(|question| ask(link, question));
                 }
-                () = self.shutdown.cancelled(), if link.is_up() => link.sign_off(),
+                () = self.shutdown.cancelled(), if !leaving => {
+                    leaving = true;
+                    link.sign_off();
+                }
             }
             for event in events.drain(..) {
-                connector.worked();
                 handle(event, &mut unmatched);
+            }
+            if let Some(closed) = ended {
+                info!(%closed, "link closed");
+                return;
             }
             self.up.store(link.is_up(), Ordering::Relaxed);
         }

@@ -1,11 +1,12 @@
 //! What a configuration says of a link, and what it means.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use iso8583::Dialect;
 use iso8583::frame::{Framer, LengthHeader};
 use iso8583::session::{NetworkCodes, Settings};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 /// One link as a configuration file has it. Every option has a default.
@@ -48,7 +49,11 @@ pub struct LinkConfig {
     pub answer_timeout: Duration,
     /// How many requests of ours may wait for answers at once; one more is refused unsent.
     pub in_flight_max: usize,
-    /// The institution id we give in our own network messages (DE 32); absent: none.
+    /// The data elements an answer is matched to its request by, beside its class. Fewer for a
+    /// peer that does not repeat all of these; DE 7 and 11 are the least that is safe.
+    pub match_elements: Vec<u8>,
+    /// The institution id we give in our own network messages (DE 32), 1 to 11 digits; absent:
+    /// none.
     pub institution: Option<String>,
 }
 
@@ -63,24 +68,20 @@ impl LinkConfig {
                 name: self.dialect.clone(),
             })?;
         let header = LengthHeader::from(self.length_header);
-        if !(64..=header.max()).contains(&self.frame_bytes_max) {
-            return Err(LinkConfigError::OutOfRange {
-                option: "frame_bytes_max",
-                low: 64,
-                high: header.max(),
+        self.check_sizes(header)?;
+        self.check_times()?;
+        let id = self.institution.as_deref().unwrap_or("0");
+        if !(1..=11).contains(&id.len()) || !id.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err(LinkConfigError::Option {
+                option: "institution",
+                expected: "1 to 11 digits",
             });
         }
-        for (option, value) in [
-            ("in_flight_max", self.in_flight_max),
-            ("unsent_bytes_max", self.unsent_bytes_max),
-        ] {
-            if value == 0 {
-                return Err(LinkConfigError::OutOfRange {
-                    option,
-                    low: 1,
-                    high: usize::MAX,
-                });
-            }
+        if ![7, 11].iter().all(|de| self.match_elements.contains(de)) {
+            return Err(LinkConfigError::Option {
+                option: "match_elements",
+                expected: "a list with 7 and 11 in it",
+            });
         }
         Ok(LinkSettings {
             dialect,
@@ -96,6 +97,7 @@ impl LinkConfig {
                 network_timeout: self.network_timeout,
                 answer_timeout: self.answer_timeout,
                 in_flight_max: self.in_flight_max,
+                match_elements: self.match_elements.clone(),
                 institution: self.institution.clone(),
                 codes: NetworkCodes::default(),
                 ..Settings::default()
@@ -103,6 +105,55 @@ impl LinkConfig {
         })
     }
 }
+
+impl LinkConfig {
+    /// Reads a table over other defaults than the general ones, so that a program's table that
+    /// names one option leaves the others as that program has them.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    pub fn deserialize_over<'de, D: Deserializer<'de>>(
+        default: &Self,
+        from: D,
+    ) -> Result<Self, D::Error> {
+        let given = toml::Table::deserialize(from)?;
+        let mut options = toml::Table::try_from(default).map_err(serde::de::Error::custom)?;
+        options.extend(given);
+        options.try_into().map_err(serde::de::Error::custom)
+    }
+
+    fn check_sizes(&self, header: LengthHeader) -> Result<(), LinkConfigError> {
+        for (option, value, low, high) in [
+            ("frame_bytes_max", self.frame_bytes_max, 64, header.max()),
+            ("in_flight_max", self.in_flight_max, 1, 1 << 24),
+            ("unsent_bytes_max", self.unsent_bytes_max, 1, 1 << 30),
+        ] {
+            if !(low..=high).contains(&value) {
+                return Err(LinkConfigError::OutOfRange { option, low, high });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_times(&self) -> Result<(), LinkConfigError> {
+        for (option, value) in [
+            ("frame_timeout", Some(self.frame_timeout)),
+            ("write_timeout", Some(self.write_timeout)),
+            ("network_timeout", Some(self.network_timeout)),
+            ("answer_timeout", Some(self.answer_timeout)),
+            ("echo_after", self.echo_after),
+        ] {
+            if !value.is_none_or(|value| TIMES.contains(&value)) {
+                let expected = "1ms to 1day";
+                return Err(LinkConfigError::Option { option, expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a time of a link may be.
+const TIMES: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 
 impl Default for LinkConfig {
     fn default() -> Self {
@@ -122,6 +173,7 @@ impl Default for LinkConfig {
             network_timeout: session.network_timeout,
             answer_timeout: session.answer_timeout,
             in_flight_max: session.in_flight_max,
+            match_elements: session.match_elements,
             institution: session.institution,
         }
     }
@@ -178,6 +230,14 @@ pub enum LinkConfigError {
         /// What the configuration says.
         name: String,
     },
+    /// A value that cannot be.
+    #[error("{option} is not {expected}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What it should have been.
+        expected: &'static str,
+    },
     /// A number outside its range.
     #[error("{option} is not in {low}..={high}")]
     OutOfRange {
@@ -225,6 +285,24 @@ mod tests {
             parse("length_header = 'ascii4'\nframe_bytes_max = 10000").to_string(),
             "frame_bytes_max is not in 64..=9999"
         );
+        for (text, words) in [
+            ("echo_after = '0s'", "echo_after is not 1ms to 1day"),
+            (
+                "answer_timeout = '2days'",
+                "answer_timeout is not 1ms to 1day",
+            ),
+            ("in_flight_max = 0", "in_flight_max is not in 1..=16777216"),
+            (
+                "institution = 'KRVAN1'",
+                "institution is not 1 to 11 digits",
+            ),
+            (
+                "match_elements = [11]",
+                "match_elements is not a list with 7 and 11 in it",
+            ),
+        ] {
+            assert_eq!(parse(text).to_string(), words);
+        }
         assert!(toml::from_str::<LinkConfig>("answer_timeuot = '1s'").is_err());
     }
 }

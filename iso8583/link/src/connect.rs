@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// Connects to one address until it succeeds: at once, then after 1, 2, 5, 10, 30, 30 … seconds,
@@ -13,10 +14,15 @@ use tracing::{info, warn};
 pub struct Connector {
     address: String,
     failures: usize,
+    /// When the last connection was made.
+    connected: Option<Instant>,
 }
 
 impl Connector {
     const BACK_OFF_SECONDS: [u64; 5] = [1, 2, 5, 10, 30];
+    /// A connection that held so long is lost, not refused: the first try after it is at once. One
+    /// that is made and dropped again and again backs off.
+    const STEADY: Duration = Duration::from_millis(500);
     const TIMEOUT: Duration = Duration::from_secs(5);
 
     /// A connector to `host:port`.
@@ -25,20 +31,26 @@ impl Connector {
         Self {
             address,
             failures: 0,
+            connected: None,
         }
     }
 
     /// A connection, however long it takes. Cancel-safe.
     pub async fn connect(&mut self) -> TcpStream {
+        if self
+            .connected
+            .is_some_and(|at| at.elapsed() >= Self::STEADY)
+        {
+            self.failures = 0;
+        }
         loop {
             if let Some(wait) = self.back_off() {
                 tokio::time::sleep(wait).await;
             }
-            // Counted before the outcome is known: a link that drops as soon as it is made backs
-            // off as well.
             self.failures += 1;
             match tokio::time::timeout(Self::TIMEOUT, self.attempt()).await {
                 Ok(Ok(stream)) => {
+                    self.connected = Some(Instant::now());
                     info!(address = self.address, "connected");
                     return stream;
                 }
@@ -46,11 +58,6 @@ impl Connector {
                 Err(_) => self.report("no answer"),
             }
         }
-    }
-
-    /// The link came up and worked: the next loss is met at once again.
-    pub const fn worked(&mut self) {
-        self.failures = 0;
     }
 
     async fn attempt(&self) -> io::Result<TcpStream> {

@@ -87,6 +87,9 @@ pub enum Closed {
         /// What was wrong with the last.
         last: DecodeError,
     },
+    /// A network message of our own cannot be written in the link's dialect.
+    #[error("our own network message cannot be written: {0}")]
+    Unsayable(#[source] RequestRefused),
     /// The session's own wish.
     #[error(transparent)]
     Session(CloseReason),
@@ -103,6 +106,7 @@ impl Closed {
             Self::FrameTimeout { .. } => "frame_timeout",
             Self::NotReading { .. } => "not_reading",
             Self::Malformed { .. } => "malformed",
+            Self::Unsayable(_) => "unsayable",
             Self::Session(_) => "session",
         }
     }
@@ -134,6 +138,8 @@ pub struct Link<T> {
     /// How much to read at a time: grows for a busy link, so that an idle one stays small.
     read_bytes: usize,
     outbox: BytesMut,
+    /// Bytes handed to the system so far.
+    written: u64,
     /// Since when an unfinished frame is waited for.
     frame_deadline: Option<Instant>,
     /// Until when the peer has to take some of the outbox.
@@ -160,6 +166,7 @@ impl<T> Link<T> {
             inbox: BytesMut::new(),
             read_bytes: READ_BYTES_MIN,
             outbox: BytesMut::new(),
+            written: 0,
             frame_deadline: None,
             write_deadline: None,
             malformed: 0,
@@ -187,6 +194,20 @@ impl<T> Link<T> {
         self.outbox.len()
     }
 
+    /// How many bytes were handed to the system since the link was made: what was queued when
+    /// [`Link::queued`] said as much has been handed over.
+    #[must_use]
+    pub const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// How many bytes were queued since the link was made.
+    #[must_use]
+    pub fn queued(&self) -> u64 {
+        self.written
+            .wrapping_add(u64::try_from(self.outbox.len()).unwrap_or(0))
+    }
+
     /// Queues an answer.
     ///
     /// # Errors
@@ -206,6 +227,10 @@ impl<T> Link<T> {
         message: &Message,
         token: T,
     ) -> Result<(), (RequestRefused, T)> {
+        // A peer that pauses gets no more requests; its link is not closed for that.
+        if self.outbox.len() >= self.settings.unsent_bytes_max {
+            return Err((Refused::Full.into(), token));
+        }
         let admitted = match self.session.admit(message) {
             Ok(admitted) => admitted,
             Err(refused) => return Err((refused.into(), token)),
@@ -256,7 +281,8 @@ impl<T> Link<T> {
         tokio::select! {
             ready = self.stream.readable() => {
                 ready.map_err(Closed::Lost)?;
-                self.read()
+                self.read();
+                Ok(())
             }
             ready = self.stream.writable(), if unsent => ready.map_err(Closed::Lost),
             () = self.alarm.at(deadline) => self.handle_timeout(),
@@ -264,16 +290,16 @@ impl<T> Link<T> {
     }
 
     /// Reads all that the socket holds, up to a bound that keeps one link from starving others.
-    fn read(&mut self) -> Result<(), Closed> {
+    fn read(&mut self) {
         let mut budget = READ_BYTES_MAX;
         loop {
             self.inbox.reserve(self.read_bytes);
             let room = self.inbox.capacity() - self.inbox.len();
             match self.stream.try_read_buf(&mut self.inbox) {
                 Ok(0) => {
-                    self.handle_bytes()?;
+                    self.handle_bytes();
                     self.closing.get_or_insert(Closed::ByPeer);
-                    return Ok(());
+                    return;
                 }
                 Ok(read) if read == room => {
                     self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
@@ -284,35 +310,53 @@ impl<T> Link<T> {
                 }
                 Ok(_) => break,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(Closed::Lost(error)),
+                Err(error) => {
+                    // What came before the loss still counts.
+                    self.handle_bytes();
+                    self.closing.get_or_insert(Closed::Lost(error));
+                    return;
+                }
             }
         }
-        self.handle_bytes()
+        self.handle_bytes();
     }
 
-    fn handle_bytes(&mut self) -> Result<(), Closed> {
+    fn handle_bytes(&mut self) {
         let now = crate::now();
         let mut whole_frames = false;
-        while let Some(frame) = self.settings.framer.decode(&mut self.inbox)? {
-            whole_frames = true;
-            self.handle_frame(now, &frame);
+        loop {
+            match self.settings.framer.decode(&mut self.inbox) {
+                Ok(Some(frame)) => {
+                    whole_frames = true;
+                    self.handle_frame(now, frame);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    // Out of step from here on; the frames before it were whole.
+                    self.closing.get_or_insert(Closed::Frame(error));
+                    self.inbox.clear();
+                    break;
+                }
+            }
         }
         if self.inbox.is_empty() {
             self.frame_deadline = None;
         } else if whole_frames || self.frame_deadline.is_none() {
             self.frame_deadline = Some(now.instant + self.settings.frame_timeout);
         }
-        Ok(())
     }
 
-    fn handle_frame(&mut self, now: Now, frame: &Frame) {
-        match self.settings.dialect.decode(&frame.body) {
+    fn handle_frame(&mut self, now: Now, mut frame: Frame) {
+        let decoded = self.settings.dialect.decode(&frame.body);
+        // Tracks and PIN blocks do not stay behind in the buffer.
+        frame.body.fill(0);
+        match decoded {
             Ok(mut message) => {
                 self.malformed = 0;
                 message.set_header(frame.tpdu);
                 self.session.handle_message(now, message);
             }
-            Err(undecodable) => self.handle_undecodable(frame, *undecodable),
+            Err(undecodable) => self.handle_undecodable(&frame, *undecodable),
         }
     }
 
@@ -369,8 +413,9 @@ impl<T> Link<T> {
         while let Some(output) = self.session.poll_output() {
             events.push(match output {
                 Output::Send(message) => {
-                    // The session's own messages are of a few fixed fields.
-                    let _ = self.queue(&message);
+                    if let Err(error) = self.queue(&message) {
+                        self.closing.get_or_insert(Closed::Unsayable(error));
+                    }
                     continue;
                 }
                 Output::Close(reason) => {
@@ -408,7 +453,13 @@ impl<T> Link<T> {
         while !self.outbox.is_empty() {
             match self.stream.try_write(&self.outbox) {
                 Ok(written) => {
+                    if let Some(sent) = self.outbox.get_mut(..written) {
+                        sent.fill(0);
+                    }
                     self.outbox.advance(written);
+                    self.written = self
+                        .written
+                        .wrapping_add(u64::try_from(written).unwrap_or(0));
                     self.write_deadline = None;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -422,7 +473,8 @@ impl<T> Link<T> {
             }
             return Ok(());
         }
-        if self.outbox.len() > self.settings.unsent_bytes_max {
+        let one_more = self.settings.framer.max();
+        if self.outbox.len() > self.settings.unsent_bytes_max + one_more {
             return Err(Closed::NotReading {
                 unsent: self.outbox.len(),
             });

@@ -149,6 +149,45 @@ async fn a_peer_that_reads_nothing_for_too_long_is_closed() {
 }
 
 #[tokio::test]
+async fn an_answer_in_front_of_a_bad_frame_still_counts() {
+    let (mut peer, mut link) = pair(settings(|_| {})).await;
+    let mut request = Message::new(Mti::FINANCIAL_REQUEST);
+    request.set(7, b"0315023015").set(11, b"000001");
+    link.request(iso8583_link::now(), &request, "token")
+        .unwrap();
+    // 0210 with DE 7, 11 and 39, then a length that cannot be, in one segment.
+    let mut answer = b"02100220000002000000031502301500000100".to_vec();
+    let length = u16::try_from(answer.len()).unwrap();
+    answer.splice(0..0, length.to_be_bytes());
+    answer.extend_from_slice(&[0xFF; 4]);
+    peer.write_all(&answer).await.unwrap();
+    let (events, closed) = outcome(link).await;
+    assert!(
+        matches!(events[..], [Event::Answered { token: "token", .. }]),
+        "{events:?}"
+    );
+    assert_eq!(closed.label(), "bad_frame");
+}
+
+#[tokio::test]
+async fn a_peer_that_pauses_gets_no_more_requests_and_keeps_its_link() {
+    let (_peer, mut link) = pair(settings(|config| config.unsent_bytes_max = 100)).await;
+    let mut refused = 0_usize;
+    for stan in 0..10 {
+        let mut request = Message::new(Mti::FINANCIAL_REQUEST);
+        request
+            .set(7, b"0315023015")
+            .set(11, format!("{stan:06}").as_bytes());
+        let sent = link.request(iso8583_link::now(), &request, "token");
+        refused += usize::from(sent.is_err());
+    }
+    assert!(refused > 0 && refused < 10, "{refused}");
+    assert_eq!(link.in_flight(), 10 - refused);
+    let waited = tokio::time::timeout(Duration::from_millis(50), link.next(&mut Vec::new())).await;
+    assert!(waited.is_err(), "nothing closes it");
+}
+
+#[tokio::test]
 async fn an_unanswered_request_times_out() {
     let (_peer, mut link) = pair(settings(|config| {
         config.answer_timeout = Duration::from_millis(50)

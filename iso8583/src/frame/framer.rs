@@ -1,6 +1,6 @@
 //! Bytes to frames and back.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use thiserror::Error;
 
 use crate::element::{number, twelve_digits};
@@ -94,6 +94,12 @@ impl Framer {
         }
     }
 
+    /// The longest frame taken or sent.
+    #[must_use]
+    pub const fn max(&self) -> usize {
+        self.max
+    }
+
     /// Takes the next frame off the front of the buffer; None where it is not all there yet.
     /// A frame of length zero is a keep-alive: it is skipped.
     ///
@@ -126,7 +132,7 @@ impl Framer {
                 return Ok(None);
             }
             stream.advance(self.header.bytes());
-            return Ok(Some(self.cut(stream.split_to(length).freeze())));
+            return Ok(Some(self.cut(stream.split_to(length))));
         }
     }
 
@@ -176,7 +182,7 @@ impl Framer {
         Ok(())
     }
 
-    fn cut(&self, mut body: Bytes) -> Frame {
+    fn cut(&self, mut body: BytesMut) -> Frame {
         let tpdu = if self.tpdu {
             let tpdu = body.split_to(Tpdu::LEN);
             <[u8; Tpdu::LEN]>::try_from(&tpdu[..]).ok().map(Tpdu::new)
@@ -192,8 +198,8 @@ impl Framer {
 pub struct Frame {
     /// Where the link has one.
     pub tpdu: Option<Tpdu>,
-    /// The message's bytes, not yet looked at.
-    pub body: Bytes,
+    /// The message's bytes, not yet looked at. Whoever has looked wipes them.
+    pub body: BytesMut,
 }
 
 impl core::fmt::Debug for Frame {

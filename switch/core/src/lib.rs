@@ -27,5 +27,5 @@ mod route;
 pub use inbound::{Admission, Inbound};
 pub use outbound::{Outbound, OutboundSettings, Output, Token};
 pub use refusal::Refusal;
-pub use request::{Answer, ConnectionId, Request};
+pub use request::{Answer, ConnectionId, Request, Undo};
 pub use route::{GroupId, RouteError, RouteTable};

@@ -39,6 +39,13 @@ pub enum Refusal {
     /// The original is being reversed: its approval must not be given again.
     #[error("the original is being reversed")]
     BeingReversed,
+    /// The original was reversed: an answer to it that comes late must not be taken for its
+    /// repeat's.
+    #[error("the original was reversed")]
+    Reversed,
+    /// The switch stops: nothing new is begun.
+    #[error("the switch is stopping")]
+    Stopping,
 }
 
 impl Refusal {
@@ -54,9 +61,10 @@ impl Refusal {
             | Self::Overloaded
             | Self::TimedOut
             | Self::LinkLost
-            | Self::BeingReversed => ResponseCode::ISSUER_INOPERATIVE,
+            | Self::BeingReversed
+            | Self::Stopping => ResponseCode::ISSUER_INOPERATIVE,
             Self::InvalidResponse => ResponseCode::INVALID_RESPONSE,
-            Self::Duplicate => ResponseCode::DUPLICATE,
+            Self::Duplicate | Self::Reversed => ResponseCode::DUPLICATE,
         }
     }
 
@@ -75,11 +83,13 @@ impl Refusal {
             Self::InvalidResponse => "invalid_response",
             Self::Duplicate => "duplicate",
             Self::BeingReversed => "being_reversed",
+            Self::Reversed => "reversed",
+            Self::Stopping => "stopping",
         }
     }
 
     /// Every reason, for registering metrics ahead.
-    pub const LABELS: [&'static str; 11] = [
+    pub const LABELS: [&'static str; 13] = [
         "format",
         "unsupported_message",
         "no_such_issuer",
@@ -91,5 +101,7 @@ impl Refusal {
         "invalid_response",
         "duplicate",
         "being_reversed",
+        "reversed",
+        "stopping",
     ];
 }

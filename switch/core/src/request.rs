@@ -1,5 +1,7 @@
 //! The values that travel: a request on its way to an issuer, an answer on its way back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use iso8583::element::{PrivateData, ProcessingCode, ResponseCode, TransactionType};
@@ -36,8 +38,8 @@ pub(crate) struct Theirs {
 
 /// In answers as the acquirer sent them, whatever the issuer says.
 const AS_RECEIVED: [u8; 12] = [2, 3, 7, 11, 12, 13, 32, 33, 37, 41, 42, 49];
-/// Never in an answer (domain §2.1).
-const NEVER_ANSWERED: [u8; 9] = [14, 22, 25, 35, 36, 43, 45, 52, 53];
+/// Never in an answer (domain §2.1); a MAC is of the issuer's link alone.
+const NEVER_ANSWERED: [u8; 11] = [14, 22, 25, 35, 36, 43, 45, 52, 53, 64, 128];
 /// What tells a repeat from another transaction under the same key (domain §2.5).
 const FINGERPRINT: [u8; 4] = [2, 3, 4, 49];
 /// Not to be kept once a request is sent (PCI DSS 3.3.1).
@@ -76,6 +78,7 @@ impl Request {
         for de in NEVER_ANSWERED {
             issuers.remove(de);
         }
+        keep_echo_of_48(&mut issuers);
         for de in AS_RECEIVED {
             issuers.copy(de, &self.message);
         }
@@ -131,15 +134,14 @@ impl Request {
             self.message.remove(de);
         }
         // DE 48 may hold a CVV2; what the answer repeats of it is free of that.
-        if let Some(private) = self.message.field(48) {
-            match PrivateData::parse(private)
-                .ok()
-                .and_then(|private| private.echo())
-            {
-                Some(echo) => self.message.set(48, &echo),
-                None => self.message.remove(48),
-            };
-        }
+        keep_echo_of_48(&mut self.message);
+    }
+
+    /// Names the transaction to people, without the card.
+    pub(crate) fn reference(&self) -> String {
+        let text = |de| self.message.text(de).unwrap_or("-").trim_end().to_owned();
+        let [stan, rrn, acquirer, terminal] = [11, 37, 32, 41].map(text);
+        format!("STAN {stan} RRN {rrn} acquirer {acquirer} terminal {terminal}")
     }
 
     fn restore(&self, answer: &mut Message) {
@@ -154,6 +156,41 @@ impl Request {
     }
 }
 
+/// Leaves of DE 48 the tags that answers repeat (01 to 03 and 14).
+fn keep_echo_of_48(message: &mut Message) {
+    if let Some(private) = message.field(48) {
+        match PrivateData::parse(private)
+            .ok()
+            .and_then(|private| private.echo())
+        {
+            Some(echo) => message.set(48, &echo),
+            None => message.remove(48),
+        };
+    }
+}
+
+/// An approved request, to be reversed if no copy of its answer can be delivered: repeats that
+/// waited beside it got one each.
+#[derive(Debug)]
+pub struct Undo {
+    pub(crate) request: Request,
+    copies: AtomicUsize,
+}
+
+impl Undo {
+    pub(crate) fn new(request: Request, copies: usize) -> Arc<Self> {
+        Arc::new(Self {
+            request,
+            copies: AtomicUsize::new(copies),
+        })
+    }
+
+    /// One copy reached nobody; was it the last?
+    pub(crate) fn undelivered(&self) -> bool {
+        self.copies.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+}
+
 /// An answer on its way to the acquirer.
 #[derive(Debug)]
 pub struct Answer {
@@ -163,8 +200,8 @@ pub struct Answer {
     pub admitted: Instant,
     /// What to send.
     pub message: Message,
-    /// Where the answer approves money: the request, to be reversed if it cannot be delivered.
-    pub undo: Option<Box<Request>>,
+    /// Where the answer approves money: what to give back if it cannot be delivered.
+    pub undo: Option<Arc<Undo>>,
 }
 
 impl Answer {

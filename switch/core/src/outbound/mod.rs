@@ -17,7 +17,7 @@ use iso8583::{FieldKey, Message};
 
 use self::reversal::Reversals;
 use crate::refusal::Refusal;
-use crate::request::{Answer, Request, response_code};
+use crate::request::{Answer, Request, Undo, response_code};
 
 /// Bounds and times of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,12 +70,22 @@ pub enum Output {
     Answer(Answer),
     /// For the record: the switch itself answered.
     Refused(Refusal),
-    /// For the record: a reversal was queued, with its reason (DE 39).
-    ReversalQueued(ResponseCode),
+    /// For the record: a reversal was queued.
+    ReversalQueued {
+        /// DE 39.
+        reason: ResponseCode,
+        /// The original, in words and without its card.
+        original: String,
+    },
     /// For the record: a reversal was acknowledged.
     ReversalAcknowledged,
     /// For the record: a reversal was not acknowledged, and will be repeated.
-    ReversalUnanswered,
+    ReversalUnanswered {
+        /// DE 39 of the issuer's answer; None where there was none.
+        code: Option<ResponseCode>,
+        /// The original, in words and without its card.
+        original: String,
+    },
 }
 
 /// The machine of one issuer group.
@@ -143,6 +153,8 @@ impl Outbound {
         }
         let refusal = if self.reversals.undoes(&request.key) {
             Refusal::BeingReversed
+        } else if self.reversals.undid(&request.key) {
+            Refusal::Reversed
         } else if !self.link_up {
             Refusal::IssuerDown
         } else if self.in_flight.len() + self.reversals.len() >= self.settings.transactions_max {
@@ -181,10 +193,11 @@ impl Outbound {
                 }
             }
             Token::Reversal(id) => {
+                let original = self.reversals.reference(id);
                 let output = if self.reversals.answered(now.instant, id, code) {
                     Output::ReversalAcknowledged
                 } else {
-                    Output::ReversalUnanswered
+                    Output::ReversalUnanswered { code, original }
                 };
                 self.outputs.push_back(output);
                 self.send_reversals(now.instant);
@@ -202,9 +215,17 @@ impl Outbound {
         self.handle_silence(now, token, Refusal::LinkLost);
     }
 
-    /// An approval could not be handed to the acquirer's link: it is undone.
-    pub fn handle_undeliverable(&mut self, now: Now, request: &Request) {
-        self.reverse(now, request, ResponseCode::SUSPECTED_MALFUNCTION);
+    /// An approval could not be handed to the acquirer's link: where no other copy of it was, it
+    /// is undone.
+    pub fn handle_undeliverable(&mut self, now: Now, undo: &Undo) {
+        if undo.undelivered() {
+            self.reverse(now, &undo.request, ResponseCode::SUSPECTED_MALFUNCTION);
+        }
+    }
+
+    /// The reversals not yet acknowledged, each original in words and without its card.
+    pub fn pending_reversals(&self) -> impl Iterator<Item = &str> {
+        self.reversals.references()
     }
 
     /// The time asked for with [`Outbound::poll_timeout`] has come.
@@ -267,19 +288,23 @@ impl Outbound {
     }
 
     fn deliver(&mut self, in_flight: InFlight, issuers: Message, code: ResponseCode) {
-        for repeat in &in_flight.repeats {
-            self.outputs
-                .push_back(Output::Answer(repeat.answer(issuers.clone())));
-        }
-        let mut request = in_flight.request;
-        // Where repeats wait, one of them may be delivered though the first is not: then the
-        // acquirer's own repeat or reversal decides.
-        let undo = code.approves() && request.moves_money() && in_flight.repeats.is_empty();
+        let InFlight {
+            mut request,
+            repeats,
+        } = in_flight;
+        let others: Vec<Answer> = repeats
+            .iter()
+            .map(|repeat| repeat.answer(issuers.clone()))
+            .collect();
         // A reversal of an answered original names its approval code.
         request.message.copy(38, &issuers);
-        let mut answer = request.answer(issuers);
-        answer.undo = undo.then_some(request);
-        self.outputs.push_back(Output::Answer(answer));
+        let answer = request.answer(issuers);
+        let undo = (code.approves() && request.moves_money())
+            .then(|| Undo::new(*request, others.len() + 1));
+        for mut answer in others.into_iter().chain([answer]) {
+            answer.undo.clone_from(&undo);
+            self.outputs.push_back(Output::Answer(answer));
+        }
     }
 
     fn handle_silence(&mut self, now: Now, token: Token, refusal: Refusal) {
@@ -291,7 +316,11 @@ impl Outbound {
             }
             Token::Reversal(id) => {
                 self.reversals.unanswered(now.instant, id);
-                self.outputs.push_back(Output::ReversalUnanswered);
+                let original = self.reversals.reference(id);
+                self.outputs.push_back(Output::ReversalUnanswered {
+                    code: None,
+                    original,
+                });
                 self.send_reversals(now.instant);
             }
         }
@@ -309,7 +338,9 @@ impl Outbound {
 
     fn reverse(&mut self, now: Now, request: &Request, reason: ResponseCode) {
         self.reversals.push(now, request, reason);
-        self.outputs.push_back(Output::ReversalQueued(reason));
+        let original = request.reference();
+        self.outputs
+            .push_back(Output::ReversalQueued { reason, original });
         self.send_reversals(now.instant);
     }
 

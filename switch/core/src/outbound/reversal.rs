@@ -6,7 +6,7 @@
 //!    └── later, 0421 ┴── no answer, another code
 //! ```
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use iso8583::element::{OriginalData, ResponseCode, transmission_time};
@@ -29,11 +29,20 @@ pub(super) struct Reversals {
     next_id: u64,
     /// How many reversals of each original.
     originals: HashMap<FieldKey, usize>,
+    /// Originals undone lately, oldest first.
+    settled: HashSet<FieldKey>,
+    settled_order: VecDeque<FieldKey>,
 }
+
+/// How many undone originals are remembered. The issuer knows all of them; here they only keep a
+/// late answer of a first from being matched to its repeat.
+const SETTLED_MAX: usize = 16_384;
 
 #[derive(Debug)]
 struct Reversal {
     original: FieldKey,
+    /// For the log.
+    reference: String,
     message: Message,
     /// Time to the next repeat.
     wait: Duration,
@@ -49,6 +58,8 @@ impl Reversals {
             due: BTreeSet::new(),
             next_id: 0,
             originals: HashMap::new(),
+            settled: HashSet::new(),
+            settled_order: VecDeque::new(),
         }
     }
 
@@ -61,9 +72,29 @@ impl Reversals {
         self.originals.contains_key(original)
     }
 
+    /// Was the transaction of this key undone lately?
+    pub(super) fn undid(&self, original: &FieldKey) -> bool {
+        self.settled.contains(original)
+    }
+
+    /// What each is about.
+    pub(super) fn references(&self) -> impl Iterator<Item = &str> {
+        self.queue
+            .values()
+            .map(|reversal| reversal.reference.as_str())
+    }
+
+    pub(super) fn reference(&self, id: u64) -> String {
+        self.queue
+            .get(&id)
+            .map(|reversal| reversal.reference.clone())
+            .unwrap_or_default()
+    }
+
     pub(super) fn push(&mut self, now: Now, request: &Request, reason: ResponseCode) {
         let reversal = Reversal {
             original: request.key,
+            reference: request.reference(),
             message: message(now, &request.message, reason),
             wait: self.retry,
         };
@@ -98,15 +129,27 @@ impl Reversals {
             self.unanswered(now, id);
             return false;
         }
-        if let Some(reversal) = self.queue.remove(&id)
-            && let Some(count) = self.originals.get_mut(&reversal.original)
-        {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.originals.remove(&reversal.original);
-            }
+        if let Some(reversal) = self.queue.remove(&id) {
+            self.settle(reversal.original);
         }
         true
+    }
+
+    fn settle(&mut self, original: FieldKey) {
+        if let Some(count) = self.originals.get_mut(&original) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.originals.remove(&original);
+            }
+        }
+        if self.settled_order.len() >= SETTLED_MAX
+            && let Some(oldest) = self.settled_order.pop_front()
+        {
+            self.settled.remove(&oldest);
+        }
+        if self.settled.insert(original) {
+            self.settled_order.push_back(original);
+        }
     }
 
     /// Sent, perhaps received: next time as a repeat, and later each time.

@@ -235,7 +235,10 @@ fn a_request_without_an_answer_is_answered_91_and_reversed_until_acknowledged() 
     }
 
     kit.outbound.handle_timed_out(kit.now, token);
-    assert!(matches!(kit.outputs()[..], [Output::ReversalUnanswered]));
+    assert!(matches!(
+        kit.outputs()[..],
+        [Output::ReversalUnanswered { code: None, .. }]
+    ));
     assert!(kit.after(4 * SECOND).is_empty());
     let repeat = kit.after(SECOND).pop();
     let Some(Output::Send {
@@ -274,6 +277,71 @@ fn a_transaction_being_reversed_is_not_given_to_the_issuer_again() {
         outputs[..],
         [Output::Refused(Refusal::BeingReversed), Output::Answer(_)]
     ));
+}
+
+#[test]
+fn a_late_answer_cannot_be_taken_for_that_of_a_repeat_once_the_original_is_undone() {
+    let mut kit = Kit::up();
+    let (token, _) = kit.sent(purchase());
+    kit.outbound.handle_timed_out(kit.now, token);
+    let mut reversal = None;
+    for output in kit.outputs() {
+        if let Output::Send { token, message } = output {
+            reversal = Some((token, message));
+        }
+    }
+    let (token, message) = reversal.unwrap();
+    kit.outbound.handle_answer(
+        kit.now,
+        token,
+        message.response(ResponseCode::APPROVED).unwrap(),
+    );
+    kit.outputs();
+    let mut repeat = purchase();
+    repeat.set_mti(repeat.mti().repeat());
+    let outputs = kit.ask(repeat);
+    assert!(
+        matches!(outputs[0], Output::Refused(Refusal::Reversed)),
+        "{outputs:?}"
+    );
+    let answers: Vec<_> = outputs.into_iter().filter_map(answer).collect();
+    assert_eq!(code(&answers[0]), "94");
+}
+
+#[test]
+fn an_approval_is_undone_only_when_no_copy_of_its_answer_was_delivered() {
+    let mut kit = Kit::up();
+    let (token, sent) = kit.sent(purchase());
+    let mut repeat = purchase();
+    repeat.set_mti(repeat.mti().repeat());
+    kit.ask(repeat);
+    kit.outbound.handle_answer(kit.now, token, approval(&sent));
+    let undos: Vec<_> = kit
+        .outputs()
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Answer(answer) => answer.undo,
+            _ => None,
+        })
+        .collect();
+    kit.outbound.handle_undeliverable(kit.now, &undos[0]);
+    assert_eq!(kit.outbound.reversals(), 0);
+    kit.outbound.handle_undeliverable(kit.now, &undos[1]);
+    assert_eq!(kit.outbound.reversals(), 1);
+}
+
+#[test]
+fn of_the_issuers_private_data_and_mac_the_acquirer_gets_no_more_than_it_may() {
+    let mut kit = Kit::up();
+    let (token, sent) = kit.sent(purchase());
+    let mut issuers = approval(&sent);
+    issuers.set(48, b"01008MALL000105003123").set(64, &[1; 8]);
+    kit.outbound.handle_answer(kit.now, token, issuers);
+    let answers = kit.answers();
+    assert_eq!(
+        (answers[0].text(48), answers[0].has(64)),
+        (Some("01008MALL0001"), false)
+    );
 }
 
 #[test]
