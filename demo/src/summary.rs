@@ -110,7 +110,9 @@ pub(crate) fn how_to_connect(world: &World, transcript: &mut Transcript) {
     transcript.line(
         "\n    sandbox card   9999990100000005  expiry 3012 (YYMM)  password 1234  500,000 KRW",
     );
-    transcript.line("    load cards     999999 02 nnnnnnn c (n to 0009999, c = Luhn), the same otherwise");
+    transcript.line(
+        "    load cards     999999 02 nnnnnnn c (n to 0009999, c = Luhn), the same otherwise",
+    );
     transcript.line(&format!("    ledger         {}", world.data.display()));
     transcript.line("\n    cargo run --release -p pos-sim -- sale --amount 15000 \\");
     transcript.line("        --swipe '9999990100000005=30121010000000000000' --pin 1234");
