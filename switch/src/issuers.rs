@@ -258,15 +258,16 @@ impl Group {
             while let Some(output) = self.outbound.poll_output() {
                 self.handle_output(now, output, link.as_deref_mut());
             }
+            // Before the answers leave: who hears 91 can see the reversal counted.
+            self.metrics.in_flight.set(gauge(self.outbound.in_flight()));
+            self.metrics
+                .reversals_pending
+                .set(gauge(self.outbound.reversals()));
             if self.deliveries.is_empty() {
                 break;
             }
             self.deliver(now);
         }
-        self.metrics.in_flight.set(gauge(self.outbound.in_flight()));
-        self.metrics
-            .reversals_pending
-            .set(gauge(self.outbound.reversals()));
     }
 
     fn handle_output(&mut self, now: Now, output: Output, link: Option<&mut Link<Token>>) {
