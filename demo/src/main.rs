@@ -46,9 +46,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let played = play(&world, &mut transcript).await;
         if played.is_ok() && !args.once {
             summary::how_to_connect(&world, &mut transcript);
-            tokio::signal::ctrl_c()
-                .await
-                .context("waiting for Ctrl-C")?;
+            until_stopped().await.context("waiting for Ctrl-C")?;
             transcript.line("\nstopping: what is in flight is answered, then all parties close");
         }
         world.stop().await;
