@@ -355,10 +355,7 @@ fn default_link() -> LinkConfig {
 
 /// Options not given are those of a VAN's link, not of any link.
 fn link_over_default<'de, D: Deserializer<'de>>(from: D) -> Result<LinkConfig, D::Error> {
-    let given = toml::Table::deserialize(from)?;
-    let mut options = toml::Table::try_from(default_link()).map_err(serde::de::Error::custom)?;
-    options.extend(given);
-    options.try_into().map_err(serde::de::Error::custom)
+    LinkConfig::deserialize_over(&default_link(), from)
 }
 
 /// The zone key is read in clear and written as nothing but stars.
