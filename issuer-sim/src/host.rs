@@ -293,8 +293,9 @@ mod tests {
         }
     }
 
-    fn purchase() -> Vec<u8> {
-        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+    /// An advice, which is recorded though these books do not know its card.
+    fn advice() -> Vec<u8> {
+        let mut message = Message::new(Mti::FINANCIAL_ADVICE);
         message.set(2, b"9999990100000005").set(3, b"000000");
         message.set(4, b"000000000001").set(7, b"0315023015");
         message.set(11, b"000001").set(49, b"410");
@@ -314,12 +315,12 @@ mod tests {
         let serving = tokio::spawn(host().serve(Acceptor::new(listener, 4), shutdown.clone()));
         let mut answer = Vec::new();
         let mut first = TcpStream::connect(address).await.unwrap();
-        first.write_all(&purchase()).await.unwrap();
+        first.write_all(&advice()).await.unwrap();
         first.read_to_end(&mut answer).await.unwrap();
         assert!(answer.is_empty(), "{answer:?}");
 
         let mut later = TcpStream::connect(address).await.unwrap();
-        later.write_all(&purchase()).await.unwrap();
+        later.write_all(&advice()).await.unwrap();
         let mut length = [0; 2];
         later.read_exact(&mut length).await.unwrap();
         answer.resize(usize::from(u16::from_be_bytes(length)), 0);

@@ -71,6 +71,11 @@ impl Books {
             | Event::TriesReset { .. }
             | Event::HoldExpired { .. } => Answer::bare(ResponseCode::SYSTEM_MALFUNCTION),
         };
+        // Made-up card numbers are free: remembered, they would take all room there is for keys.
+        // Such a request is decided afresh when it is repeated.
+        if touched_no_card(&event) {
+            return Ok((None, answer));
+        }
         let record = Record { at: now.at, event };
         self.apply(&record)?;
         Ok((Some(record), answer))
@@ -294,6 +299,14 @@ fn unbookable(request: &Request) -> Option<Refusal> {
         }
         _ => None,
     }
+}
+
+fn touched_no_card(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Decided(decided)
+            if decided.card.is_none() && decided.answer.code != ResponseCode::APPROVED
+    )
 }
 
 /// Where a reversal says of its original what is not so: another card, which no reversal may

@@ -52,6 +52,29 @@ fn the_same_key_with_other_content_is_a_duplicate() {
 }
 
 #[test]
+fn a_refusal_that_touched_no_card_is_not_remembered_but_decided_afresh() {
+    let mut world = World::with(1_000);
+    let before = (world.books.clone(), world.records.len());
+    let made_up = CardNumber::Found(PanKey([2; 16]));
+    let wrong_digit = CardNumber::WrongCheckDigit(PanKey([1; 16]));
+    let late = purchase(1, 10).card(made_up).build();
+    for request in [
+        late.clone(),
+        late.clone(),
+        purchase(2, 10).card(wrong_digit).build(),
+        inquiry(3).card(made_up).build(),
+        pre_authorization(4, 10).card(made_up).build(),
+        refund(5, 10).card(made_up).build(),
+    ] {
+        assert_eq!(world.code(&request), "14");
+    }
+    assert_eq!((world.books.clone(), world.records.len()), before);
+    world.issue(2);
+    world.charge(2, 100, "late");
+    assert_eq!(world.code(&late), "00", "the card is known by now");
+}
+
+#[test]
 fn a_reversal_undoes_its_original_once_however_often_it_comes() {
     let mut world = World::with(100_000);
     let original = purchase(1, 15_000).build();
