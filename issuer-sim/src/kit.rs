@@ -163,9 +163,7 @@ pub(crate) fn eventful() -> World {
         refund(7, 500).build(),
         completion(8, 500_000, Some(&held)).build(),
         reversal(9, &bought).remaining(5_000).build(),
-        reversal(10, &purchase(11, 1).build())
-            .without_reference()
-            .build(),
+        reversal(10, &purchase(11, 1).build()).build(),
         purchase(12, 1)
             .trace(|trace| trace.local_time = None)
             .build(),

@@ -131,7 +131,8 @@ pub enum Original {
         /// What is taken back; [`Effect::Nothing`] of a decline or of what no longer stands.
         taken_back: Effect,
     },
-    /// It was never seen: if it comes now it is refused. One or two keys that it may have.
+    /// It was never seen: if it comes now it is refused under these keys. Journals of before DE 90
+    /// was asked for may hold two.
     NeverSeen(Vec<Tombstone>),
 }
 

@@ -258,6 +258,11 @@ impl Books {
             let taken_back = reverse::undo(standing, remaining)?;
             return reversed(Some(hold.card), undone(key, taken_back));
         }
+        // A tombstone under a guess may lie under the wrong key, and 00 ends the repeats: the money
+        // would be gone. Whoever sent this must say which original is meant.
+        if reference.is_none() {
+            return Ok(Err(Refusal::Format(90)));
+        }
         let tombstones = originals.iter().map(|trace| Tombstone {
             key: trace.key(),
             second: trace.second_key(),
