@@ -1,6 +1,6 @@
 //! Dialects as data: what the elements are, and how each stands on the wire.
 //!
-//! An element has a class, an extent and a visibility, whatever the wire ([`Element`]); a
+//! An element has a class, an extent and a visibility, whatever the wire; a
 //! dialect adds the encoding of each class, of length prefixes and of bitmaps.
 
 mod class;
