@@ -3,7 +3,7 @@
 //! The clear number is nowhere here: a card is found by a keyed hash of it ([`PanKey`]) and keeps
 //! it encrypted ([`SealedPan`]).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -186,7 +186,7 @@ pub struct Card {
     /// Wrong passwords in a row.
     pub tries: u8,
     /// Duplicate keys of the pre-authorizations still holding money.
-    pub holds: Vec<Key>,
+    pub holds: BTreeSet<Key>,
     /// The latest movements, newest last, as many as the configuration keeps.
     pub lines: VecDeque<Line>,
 }

@@ -13,7 +13,7 @@ use crate::card::CardIndex;
 use crate::clock::Timestamp;
 use crate::record::Effect;
 use crate::request::Fingerprint;
-use crate::trace::Key;
+use crate::trace::{Acquirer, Key};
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,8 @@ pub struct Answered {
     pub answer: Answer,
     /// Its card.
     pub card: Option<CardIndex>,
+    /// Its acquirer, whose merchant gives back what is undone.
+    pub acquirer: Acquirer,
     /// What of its effect stands. Of a hold: whether there ever was one.
     pub standing: Effect,
     /// A reversal came for it.
@@ -267,6 +269,7 @@ mod tests {
             fingerprint: Fingerprint(key(fingerprint)),
             answer: Answer::bare(ResponseCode::APPROVED),
             card: None,
+            acquirer: Acquirer::default(),
             standing: Effect::Nothing,
             reversed: false,
         })

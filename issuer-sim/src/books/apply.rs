@@ -56,7 +56,7 @@ impl Books {
             status: Status::Active,
             pvv: new.pvv,
             tries: 0,
-            holds: Vec::new(),
+            holds: std::collections::BTreeSet::new(),
             lines: std::collections::VecDeque::new(),
         });
         self.by_pan.insert(new.pan_key, index);
@@ -98,6 +98,7 @@ impl Books {
         let moved = Moved {
             at,
             card: decided.card,
+            acquirer: decided.trace.acquirer,
             trace: &decided.trace,
             kind: line_kind(decided.processing_code, decided.completes),
         };
@@ -120,9 +121,14 @@ impl Books {
         self.remember(
             at,
             decided.keys,
-            decided.card,
-            decided.effect,
-            decided.answer,
+            Answered {
+                fingerprint: decided.keys.fingerprint,
+                answer: decided.answer,
+                card: decided.card,
+                acquirer: decided.trace.acquirer,
+                standing: decided.effect,
+                reversed: false,
+            },
         );
         Ok(())
     }
@@ -133,18 +139,23 @@ impl Books {
                 if let Effect::Hold { amount } = taken_back {
                     self.release(*key, Some(*amount))?;
                 }
+                let original = match self.duplicates.get(*key).map(|entry| entry.outcome) {
+                    Some(Outcome::Answered(answered)) => Some(answered),
+                    Some(Outcome::Tombstone | Outcome::Charged { .. }) | None => None,
+                };
                 let moved = Moved {
                     at,
                     card: reversed.card,
+                    // The reversal may go without DE 32; a hold, which outlives the memory of its
+                    // request, moves nothing.
+                    acquirer: original.map_or(reversed.trace.acquirer, |it| it.acquirer),
                     trace: &reversed.trace,
                     kind: LineKind::Reversal,
                 };
                 self.bring_about(&moved, *taken_back, Direction::Back)?;
-                let standing = match self.duplicates.get(*key).map(|entry| entry.outcome) {
-                    Some(Outcome::Answered(answered)) => {
-                        reverse::left(answered.standing, *taken_back)?
-                    }
-                    Some(Outcome::Tombstone | Outcome::Charged { .. }) | None => Effect::Nothing,
+                let standing = match original {
+                    Some(original) => reverse::left(original.standing, *taken_back)?,
+                    None => Effect::Nothing,
                 };
                 self.duplicates.reverse(*key, standing);
             }
@@ -162,32 +173,24 @@ impl Books {
         self.remember(
             at,
             reversed.keys,
-            reversed.card,
-            Effect::Nothing,
-            reversed.answer,
+            Answered {
+                fingerprint: reversed.keys.fingerprint,
+                answer: reversed.answer,
+                card: reversed.card,
+                acquirer: reversed.trace.acquirer,
+                standing: Effect::Nothing,
+                reversed: false,
+            },
         );
         Ok(())
     }
 
-    fn remember(
-        &mut self,
-        at: Timestamp,
-        keys: Keys,
-        card: Option<CardIndex>,
-        standing: Effect,
-        answer: crate::answer::Answer,
-    ) {
+    fn remember(&mut self, at: Timestamp, keys: Keys, answered: Answered) {
         self.duplicates.insert(Entry {
             key: keys.key,
             second: keys.second,
             at,
-            outcome: Outcome::Answered(Answered {
-                fingerprint: keys.fingerprint,
-                answer,
-                card,
-                standing,
-                reversed: false,
-            }),
+            outcome: Outcome::Answered(answered),
         });
     }
 
@@ -197,7 +200,7 @@ impl Books {
         effect: Effect,
         direction: Direction,
     ) -> Result<(), Inconsistent> {
-        let legs = effect.legs(moved.card, moved.acquirer(), direction)?;
+        let legs = effect.legs(moved.card, moved.acquirer, direction)?;
         if legs.postings.is_empty() {
             return Ok(());
         }
@@ -244,7 +247,10 @@ impl Books {
 
     fn place_hold(&mut self, key: Key, hold: Hold) -> Result<(), Inconsistent> {
         self.ledger.hold(hold.card, hold.amount)?;
-        self.card_mut(hold.card)?.holds.push(key);
+        self.card_mut(hold.card)?.holds.insert(key);
+        if let Some(second) = hold.second {
+            self.holds_by_second.entry(second).or_insert(key);
+        }
         self.holds_by_end.insert((hold.until, key));
         self.holds.insert(key, hold);
         Ok(())
@@ -262,7 +268,12 @@ impl Books {
         if hold.amount == Minor::ZERO {
             self.holds.remove(&key);
             self.holds_by_end.remove(&(hold.until, key));
-            self.card_mut(hold.card)?.holds.retain(|held| *held != key);
+            if let Some(second) = hold.second
+                && self.holds_by_second.get(&second) == Some(&key)
+            {
+                self.holds_by_second.remove(&second);
+            }
+            self.card_mut(hold.card)?.holds.remove(&key);
         }
         Ok(())
     }
@@ -272,14 +283,10 @@ impl Books {
 struct Moved<'a> {
     at: Timestamp,
     card: Option<CardIndex>,
+    /// Whose merchant gains or loses.
+    acquirer: Acquirer,
     trace: &'a Trace,
     kind: LineKind,
-}
-
-impl Moved<'_> {
-    const fn acquirer(&self) -> Acquirer {
-        self.trace.acquirer
-    }
 }
 
 const fn line_kind(processing_code: ProcessingCode, completes: Option<Key>) -> LineKind {

@@ -13,7 +13,7 @@ use crate::record::{Decided, Effect, Event, Original, Record, Reversed, Tombston
 use crate::refusal::Refusal;
 use crate::request::{CardNumber, Insistence, Operation, Reference, Request, possible_originals};
 use crate::reverse;
-use crate::trace::{Class, Key};
+use crate::trace::{Class, Key, Trace};
 
 impl Books {
     /// Decides a request, changes the books by it, and gives the record that must be durable
@@ -113,8 +113,10 @@ impl Books {
             | Operation::DebitAdvice { .. }
             | Operation::CreditAdvice => Purpose::Request,
         };
-        (self.duplicates.is_full(purpose) || !self.ledger.has_room_for(request.trace.acquirer))
-            .then_some(Refusal::NoRoomToRemember)
+        // A reversal books to its original's acquirer, who has an account.
+        let new_account =
+            purpose == Purpose::Request && !self.ledger.has_room_for(request.trace.acquirer);
+        (self.duplicates.is_full(purpose) || new_account).then_some(Refusal::NoRoomToRemember)
     }
 
     fn authorization(&self, request: &Request, now: Now) -> Result<Decided, Inconsistent> {
@@ -198,14 +200,8 @@ impl Books {
             .map(|reference| reference.original(&request.trace))
             .filter(|trace| trace.class == Class::Authorization)
             .and_then(|trace| {
-                let second = trace.second_key();
-                of_card(trace.key()).or_else(|| {
-                    let held = &self.card(card)?.holds;
-                    held.iter()
-                        .copied()
-                        .filter_map(of_card)
-                        .find(|(_, hold)| second.is_some() && hold.second == second)
-                })
+                let (key, hold) = self.find_hold(&trace)?;
+                (hold.card == card).then_some((key, hold))
             });
         by_reference.or_else(|| {
             let held = &self.card(card)?.holds;
@@ -248,10 +244,10 @@ impl Books {
             return reversed(answered.card, undone(*key, taken_back));
         }
         // A hold may outlive the memory of the request that placed it.
-        if let Some((key, hold)) = originals
-            .iter()
-            .find_map(|trace| Some((trace.key(), self.holds.get(&trace.key())?)))
-        {
+        if let Some((key, hold)) = originals.iter().find_map(|trace| self.find_hold(trace)) {
+            if other_card(request, named, Some(hold.card)) {
+                return Ok(Err(Refusal::Format(2)));
+            }
             let standing = Effect::Hold {
                 amount: hold.amount,
             };
@@ -268,6 +264,16 @@ impl Books {
             second: trace.second_key(),
         });
         reversed(named, Original::NeverSeen(tombstones.collect()))
+    }
+
+    /// The hold under the key of its request, else under its second key.
+    fn find_hold(&self, trace: &Trace) -> Option<(Key, Hold)> {
+        let by_key = || self.holds.get_key_value(&trace.key());
+        let by_second = || {
+            let key = self.holds_by_second.get(&trace.second_key()?)?;
+            self.holds.get_key_value(key)
+        };
+        by_key().or_else(by_second).map(|(key, hold)| (*key, *hold))
     }
 
     /// What of an original stands now: of a hold, what has not run out or been completed.
@@ -322,7 +328,7 @@ fn contradiction(
     original: &Answered,
     insistence: Insistence,
 ) -> Result<Option<Refusal>, Inconsistent> {
-    if request.card != CardNumber::Absent && named != original.card {
+    if other_card(request, named, original.card) {
         return Ok(Some(Refusal::Format(2)));
     }
     let (Insistence::Request, Some(amount)) = (insistence, request.amount) else {
@@ -336,6 +342,10 @@ fn contradiction(
         Effect::Nothing => return Ok(None),
     };
     Ok((!original.reversed && amount != standing).then_some(Refusal::OriginalAmount))
+}
+
+fn other_card(request: &Request, named: Option<CardIndex>, original: Option<CardIndex>) -> bool {
+    request.card != CardNumber::Absent && named != original
 }
 
 const fn undone(key: Key, taken_back: Effect) -> Original {

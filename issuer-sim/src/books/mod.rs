@@ -1,6 +1,6 @@
 //! PURE: everything the issuer knows, with one writer and no lock.
 //!
-//! A decision becomes a [`Record`] and the record changes the books, in [`Books::apply`] alone; so
+//! A decision becomes a [`Record`](crate::record::Record) and the record changes the books, in [`Books::apply`] alone; so
 //! replaying the journal builds the same books that were there when it was written.
 
 mod apply;
@@ -49,6 +49,8 @@ pub struct Books {
     ledger: Ledger,
     duplicates: Duplicates,
     holds: HashMap<Key, Hold>,
+    /// The holds by the second keys of their requests.
+    holds_by_second: HashMap<Key, Key>,
     holds_by_end: BTreeSet<(Timestamp, Key)>,
     /// Approvals given: numbers the approval codes.
     approvals: u64,
@@ -101,6 +103,7 @@ impl Books {
             ledger: Ledger::default(),
             duplicates: Duplicates::new(policy.limits),
             holds: HashMap::new(),
+            holds_by_second: HashMap::new(),
             holds_by_end: BTreeSet::new(),
             approvals: 0,
             movements: 0,

@@ -7,7 +7,7 @@ use crate::kit::{
     Sent, World, completion, inquiry, policy, pre_authorization, purchase, refer_to, refund,
     reversal,
 };
-use crate::ledger::{Channel, LineKind};
+use crate::ledger::{Account, Channel, LineKind, Posting};
 use crate::record::{Charge, Effect, Event, Original};
 use crate::request::{CardNumber, Operation, Request};
 use crate::trace::{Acquirer, Class, Text};
@@ -321,6 +321,44 @@ fn a_hold_can_be_reversed_after_its_key_is_forgotten() {
     assert_eq!(world.available(), 6_000);
     assert_eq!(world.code(&reversal(2, &held).build()), "00");
     assert_eq!(world.available(), 10_000);
+}
+
+#[test]
+fn a_hold_that_outlived_its_key_is_found_by_its_second_key_and_for_its_card_alone() {
+    let mut world = World::with(10_000);
+    world.issue(2);
+    let held = pre_authorization(1, 4_000).build();
+    world.send(&held);
+    world.wait(3 * 24 * 3_600);
+    let renamed = |sent: Sent| sent.trace(|trace| trace.rrn = Text::default());
+    for undo in [reversal(2, &held), renamed(reversal(3, &held))] {
+        let other = undo.clone().card(CardNumber::Found(PanKey([2; 16])));
+        let answer = world.send(&other.build());
+        assert_eq!(answer.code, ResponseCode::FORMAT_ERROR);
+        assert_eq!(answer.element_in_error, Some(2));
+        assert_eq!(world.available(), 6_000);
+    }
+    assert_eq!(world.code(&renamed(reversal(4, &held)).build()), "00");
+    assert_eq!(world.available(), 10_000);
+    assert!(world.books.holds_by_second.is_empty());
+}
+
+#[test]
+fn a_reversal_books_to_its_originals_acquirer() {
+    let mut world = World::with(10_000);
+    let original = purchase(1, 4_000).build();
+    world.send(&original);
+    // DE 32 is in DE 90 alone.
+    let undo = reversal(2, &original).trace(|trace| trace.acquirer = Acquirer::default());
+    assert_eq!(world.code(&undo.build()), "00");
+    assert_eq!(world.balance(), 10_000);
+    let mut expected = World::with(10_000).books.ledger().clone();
+    let nothing = [Posting {
+        account: Account::MerchantPayable(original.trace.acquirer),
+        amount: Minor::ZERO,
+    }];
+    expected.post(&nothing).unwrap();
+    assert_eq!(world.books.ledger(), &expected);
 }
 
 #[test]
