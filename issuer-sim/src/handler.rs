@@ -62,7 +62,14 @@ impl Reader {
             .transpose()?;
         Ok(Request {
             trace,
-            keys: Keys::new(&trace, number, processing_code, amount, currency),
+            keys: Keys::new(
+                &trace,
+                number,
+                processing_code,
+                amount,
+                currency,
+                &operation,
+            ),
             card: number,
             processing_code,
             amount,

@@ -258,7 +258,7 @@ fn sent(stan: u32, class: Class, operation: Operation, code: &[u8; 6]) -> Sent {
     let card = CardNumber::Found(PanKey([1; 16]));
     Sent(Request {
         trace,
-        keys: Keys::new(&trace, card, processing_code, None, None),
+        keys: Keys::new(&trace, card, processing_code, None, None, &operation),
         card,
         processing_code,
         amount: None,
@@ -349,6 +349,7 @@ impl Sent {
             request.processing_code,
             request.amount,
             request.currency,
+            &request.operation,
         );
         self.0
     }

@@ -54,16 +54,18 @@ impl Keys {
         processing_code: ProcessingCode,
         amount: Option<Minor>,
         currency: Option<Currency>,
+        operation: &Operation,
     ) -> Self {
+        let content = Fingerprint::new(card, processing_code, amount, currency);
         Self {
             key: trace.key(),
             second: trace.second_key(),
-            fingerprint: Fingerprint::new(card, processing_code, amount, currency),
+            fingerprint: content.of_operation(operation),
         }
     }
 }
 
-/// `(card, DE 3, DE 4, DE 49)`, hashed (`domain.md` §2.5).
+/// `(card, DE 3, DE 4, DE 49)`, and of a reversal DE 90 and 95, hashed (`domain.md` §2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint(pub Key);
 
@@ -90,6 +92,31 @@ impl Fingerprint {
                 .text(currency)
                 .finish(),
         )
+    }
+}
+
+impl Fingerprint {
+    /// With what a reversal undoes, DE 90 and 95: one of a part and one of the rest may come under
+    /// the same key, and are not the same.
+    fn of_operation(self, operation: &Operation) -> Self {
+        let Operation::Reversal {
+            original,
+            remaining,
+            insistence: _,
+        } = operation
+        else {
+            return self;
+        };
+        let hasher = Hasher::new("reversal content").text(&self.0.0);
+        let hasher = match original {
+            Some(reference) => hasher
+                .text(&[reference.class.digit()])
+                .number(reference.stan.into())
+                .maybe(reference.transmitted)
+                .number(reference.acquirer.unwrap_or_default().0),
+            None => hasher.text(&[]),
+        };
+        Self(hasher.text(&remaining.units().to_le_bytes()).finish())
     }
 }
 

@@ -33,6 +33,8 @@ impl Books {
             .look(keys.key, keys.second, keys.fingerprint)
         {
             Seen::Repeat(answer) => return Ok((None, answer)),
+            // An undoing only takes away: under a key that is taken it undoes what is left.
+            Seen::Conflict if matches!(request.operation, Operation::Reversal { .. }) => {}
             Seen::Conflict => return refused(Refusal::Duplicate),
             // A hold may outlive the memory of its request, whose key is taken until then.
             Seen::Never if self.holds.contains_key(&keys.key) => {
@@ -49,6 +51,9 @@ impl Books {
                 remaining,
                 insistence,
             } => match self.reversal(request, original.as_ref(), remaining, insistence)? {
+                Ok(reversed) if self.adds_nothing(&reversed) => {
+                    return Ok((None, reversed.answer));
+                }
                 Ok(reversed) => Event::Reversed(reversed),
                 Err(refusal) => return refused(refusal),
             },
@@ -264,6 +269,22 @@ impl Books {
             second: trace.second_key(),
         });
         reversed(named, Original::NeverSeen(tombstones.collect()))
+    }
+
+    /// Is this a second reversal under a key that is taken, with nothing left for it to undo?
+    fn adds_nothing(&self, reversed: &Reversed) -> bool {
+        let Original::Undone {
+            key,
+            taken_back: Effect::Nothing,
+        } = reversed.original
+        else {
+            return false;
+        };
+        let noted = match self.duplicates.get(key).map(|entry| entry.outcome) {
+            Some(Outcome::Answered(original)) => original.reversed,
+            Some(Outcome::Tombstone | Outcome::Charged { .. }) | None => true,
+        };
+        noted && self.duplicates.get(reversed.keys.key).is_some()
     }
 
     /// The hold under the key of its request, else under its second key.

@@ -220,6 +220,37 @@ fn the_amount_that_stands_only_falls() {
 }
 
 #[test]
+fn a_full_reversal_under_the_key_of_a_partial_one_undoes_the_rest() {
+    let mut world = World::with(100_000);
+    let original = purchase(1, 15_000).build();
+    world.send(&original);
+    // The terminal's, and the switch's own for the same request: both have its DE 11.
+    let partial = reversal(1, &original).remaining(5_000).build();
+    let full = reversal(1, &original).build();
+    assert_eq!(partial.keys.key, full.keys.key);
+    for (undo, balance, records) in [
+        (&partial, 95_000, 1),
+        (&partial, 95_000, 0),
+        (&full, 100_000, 1),
+        (&full, 100_000, 0),
+        (&partial, 100_000, 0),
+    ] {
+        let before = world.records.len();
+        assert_eq!(world.code(undo), "00");
+        assert_eq!(world.balance(), balance);
+        assert_eq!(world.records.len() - before, records);
+    }
+    // Another original under that key is undone as well.
+    let other = purchase(2, 1_000).build();
+    world.send(&other);
+    let undo = reversal(1, &other).trace(|trace| trace.rrn = original.trace.rrn);
+    assert_eq!(world.code(&undo.build()), "00");
+    assert_eq!(world.balance(), 100_000);
+    assert_eq!(world.code(&other), "94");
+    assert_eq!(world.replayed(policy()), world.books);
+}
+
+#[test]
 fn undoing_a_refund_already_spent_may_take_a_card_below_zero_and_is_counted() {
     let mut world = World::with(1_000);
     let original = refund(1, 10_000).build();
