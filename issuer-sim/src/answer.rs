@@ -23,6 +23,15 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// An answer of a response code and the DE 15 of its request.
+    #[must_use]
+    pub const fn dated(code: ResponseCode, settlement_date: Option<[u8; 4]>) -> Self {
+        Self {
+            settlement_date,
+            ..Self::bare(code)
+        }
+    }
+
     /// An answer of a response code and nothing else.
     #[must_use]
     pub const fn bare(code: ResponseCode) -> Self {

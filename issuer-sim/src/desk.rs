@@ -225,7 +225,8 @@ impl Clerk {
 
     fn decide(&mut self, request: &Request, now: Now) -> Result<Answer, Failure> {
         if self.frozen {
-            return Ok(Answer::bare(ResponseCode::SYSTEM_MALFUNCTION));
+            let code = ResponseCode::SYSTEM_MALFUNCTION;
+            return Ok(Answer::dated(code, request.settlement_date));
         }
         let (record, answer) = self.books.handle(request, now)?;
         if let Some(record) = record {

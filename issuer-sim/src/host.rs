@@ -150,7 +150,8 @@ impl Connection {
             }
             for event in events.drain(..) {
                 if let Event::Request(message) = event {
-                    self.reply(&message, &Answer::bare(ResponseCode::ISSUER_INOPERATIVE));
+                    let answer = Answer::dated(ResponseCode::ISSUER_INOPERATIVE, date(&message));
+                    self.reply(&message, &answer);
                 }
             }
         }
@@ -182,8 +183,7 @@ impl Connection {
                 Err(refusal) => {
                     metrics::format_error();
                     debug!(mti = %message.mti(), ?refusal, "message is no request");
-                    let date = message.field(15).and_then(|date| date.try_into().ok());
-                    self.reply(&message, &refusal.answer(date));
+                    self.reply(&message, &refusal.answer(date(&message)));
                 }
             }
         }
@@ -201,7 +201,8 @@ impl Connection {
             Err(DeskError::Busy) => {
                 metrics::queue_full(messages.len());
                 for message in &messages {
-                    self.reply(message, &Answer::bare(ResponseCode::SYSTEM_MALFUNCTION));
+                    let answer = Answer::dated(ResponseCode::SYSTEM_MALFUNCTION, date(message));
+                    self.reply(message, &answer);
                 }
                 Ok(())
             }
@@ -235,6 +236,11 @@ impl Connection {
             warn!(%error, "answer cannot be written");
         }
     }
+}
+
+/// DE 15 as received: every answer has it.
+fn date(message: &Message) -> Option<[u8; 4]> {
+    message.field(15).and_then(|date| date.try_into().ok())
 }
 
 /// Why a connection ended.
@@ -298,13 +304,85 @@ mod tests {
         let mut message = Message::new(Mti::FINANCIAL_ADVICE);
         message.set(2, b"9999990100000005").set(3, b"000000");
         message.set(4, b"000000000001").set(7, b"0315023015");
-        message.set(11, b"000001").set(49, b"410");
+        message.set(11, b"000001").set(15, b"0315").set(49, b"410");
         let mut body = BytesMut::new();
         Dialect::iso87_ascii_binmap()
             .encode(&message, &mut body)
             .unwrap();
         let length = u16::try_from(body.len()).unwrap().to_be_bytes();
         [&length, &body[..]].concat()
+    }
+
+    /// A disk that never comes back from a sync.
+    struct StuckDisk(std::sync::mpsc::Receiver<()>);
+
+    impl Store for StuckDisk {
+        fn append(&mut self, _: &Record) {}
+
+        fn sync(&mut self) -> Result<(), StoreError> {
+            let _ = self.0.recv();
+            Err(std::io::Error::other("let go").into())
+        }
+    }
+
+    async fn receive(stream: &mut TcpStream) -> Message {
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).await.unwrap();
+        let mut body = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut body).await.unwrap();
+        Dialect::iso87_ascii_binmap().decode(&body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_busy_desk_is_answered_with_de_15() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = Limits {
+            queue_batches_max: 0,
+            group_requests_max: 1,
+        };
+        let (let_go, stuck) = std::sync::mpsc::channel();
+        let disk = StuckDisk(stuck);
+        let (desk, _) = Desk::open(World::with(100).books, disk, limits).unwrap();
+        let host = Host { desk, ..host() };
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(host.serve(Acceptor::new(listener, 4), shutdown.clone()));
+        let mut peer = TcpStream::connect(address).await.unwrap();
+        let answer = loop {
+            // One of them occupies the desk, and the next finds it busy.
+            peer.write_all(&advice()).await.unwrap();
+            let patience = Duration::from_millis(50);
+            if let Ok(answer) = tokio::time::timeout(patience, receive(&mut peer)).await {
+                break answer;
+            }
+        };
+        assert_eq!(answer.text(39), Some("96"));
+        assert_eq!(answer.text(15), Some("0315"));
+        drop((let_go, peer));
+        shutdown.cancel();
+        serving.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_link_that_leaves_answers_with_de_15() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut connection = Connection::new(host(), stream);
+        peer.write_all(&advice()).await.unwrap();
+        let leaving = tokio::spawn(async move { connection.leave().await });
+        let answer = loop {
+            let message = receive(&mut peer).await;
+            if message.has(39) {
+                break message;
+            }
+        };
+        assert_eq!(answer.text(39), Some("91"));
+        assert_eq!(answer.text(15), Some("0315"));
+        drop(peer);
+        leaving.await.unwrap();
     }
 
     #[tokio::test]
@@ -327,6 +405,7 @@ mod tests {
         later.read_exact(&mut answer).await.unwrap();
         let answer = Dialect::iso87_ascii_binmap().decode(&answer).unwrap();
         assert_eq!(answer.text(39), Some("96"));
+        assert_eq!(answer.text(15), Some("0315"));
         drop(later);
         shutdown.cancel();
         serving.await.unwrap();

@@ -74,7 +74,9 @@ impl Books {
             | Event::CardCharged(_)
             | Event::StatusChanged { .. }
             | Event::TriesReset { .. }
-            | Event::HoldExpired { .. } => Answer::bare(ResponseCode::SYSTEM_MALFUNCTION),
+            | Event::HoldExpired { .. } => {
+                Answer::dated(ResponseCode::SYSTEM_MALFUNCTION, request.settlement_date)
+            }
         };
         // Made-up card numbers are free: remembered, they would take all room there is for keys.
         // Such a request is decided afresh when it is repeated.
