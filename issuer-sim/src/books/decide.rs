@@ -88,8 +88,9 @@ impl Books {
         Ok((Some(record), answer))
     }
 
-    /// Lets go of what time has taken: keys past their window, and the holds that ran out, with
-    /// the records that say so.
+    /// Lets go of what time has taken: keys past their window, and holds that ran out, with the
+    /// records that say so. At most a thousand holds, for requests wait behind it; the rest goes
+    /// next time.
     ///
     /// # Errors
     /// [`Inconsistent`] where the books contradict themselves.
@@ -98,6 +99,7 @@ impl Books {
         let mut expired = Vec::new();
         while let Some((until, key)) = self.holds_by_end.first().copied()
             && until <= now.at
+            && expired.len() < EXPIRIES_MAX
         {
             let record = Record {
                 at: now.at,
@@ -396,3 +398,6 @@ fn decided(request: &Request, card: Option<CardIndex>, answer: Answer, effect: E
         tries: None,
     }
 }
+
+/// Holds let go before one group of requests: a few milliseconds' work.
+pub(super) const EXPIRIES_MAX: usize = 1_000;

@@ -1,6 +1,7 @@
 use iso8583::element::ResponseCode;
 use proptest::prelude::*;
 
+use super::decide::EXPIRIES_MAX;
 use super::*;
 use crate::card::Status;
 use crate::kit::{
@@ -341,6 +342,22 @@ fn a_hold_runs_out_and_leaves_a_record() {
         Some(Event::HoldExpired { .. })
     ));
     assert_eq!(world.books.overview().unwrap().holds, 0);
+}
+
+#[test]
+fn holds_that_run_out_together_are_let_go_a_bounded_number_at_a_time() {
+    let mut large = policy();
+    large.limits.keys_max = 10_000;
+    let mut world = World::governed(large, 100_000);
+    let count = u32::try_from(EXPIRIES_MAX).unwrap() + 5;
+    for stan in 1..=count {
+        world.send(&pre_authorization(stan, 1).build());
+    }
+    world.wait(7 * 24 * 3_600);
+    assert_eq!(world.available(), 100_000 - 5);
+    world.wait(0);
+    assert_eq!(world.available(), 100_000);
+    assert_eq!(world.books.expire(world.now).unwrap(), []);
 }
 
 #[test]
