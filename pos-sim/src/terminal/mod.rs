@@ -436,7 +436,7 @@ const fn acknowledges(code: ResponseCode) -> bool {
 const fn unresolved(code: ResponseCode) -> bool {
     matches!(
         code.as_bytes(),
-        b"09" | b"19" | b"68" | b"90" | b"91" | b"96"
+        b"09" | b"19" | b"20" | b"68" | b"90" | b"91" | b"96"
     )
 }
 

@@ -344,21 +344,23 @@ fn a_cancel_names_its_sale_by_de_90_and_takes_over_its_times_and_codes() {
 
 #[test]
 fn a_cancel_without_a_certain_answer_is_repeated() {
-    let mut terminal = terminal();
-    approved_sale(&mut terminal);
-    let request = terminal.begin(noon(), &cancel()).unwrap();
-    terminal
-        .handle_answer(&request, &answer(&request, b"91"))
-        .unwrap();
-    assert_eq!(status(&terminal, 2), Status::Unanswered);
-    let repeat = terminal.next_reversal(noon()).unwrap().unwrap();
-    assert_eq!(repeat.mti().to_string(), "0401");
-    assert_eq!(fields(&repeat), fields(&request));
-    terminal
-        .handle_answer(&repeat, &answer(&repeat, b"00"))
-        .unwrap();
-    assert_eq!(status(&terminal, 1), Status::Cancelled);
-    assert_eq!(terminal.state().pending, None);
+    for code in [b"09", b"19", b"20", b"68", b"90", b"91", b"96"] {
+        let mut terminal = terminal();
+        approved_sale(&mut terminal);
+        let request = terminal.begin(noon(), &cancel()).unwrap();
+        terminal
+            .handle_answer(&request, &answer(&request, code))
+            .unwrap();
+        assert_eq!(status(&terminal, 2), Status::Unanswered, "{code:?}");
+        let repeat = terminal.next_reversal(noon()).unwrap().unwrap();
+        assert_eq!(repeat.mti().to_string(), "0401");
+        assert_eq!(fields(&repeat), fields(&request));
+        terminal
+            .handle_answer(&repeat, &answer(&repeat, b"00"))
+            .unwrap();
+        assert_eq!(status(&terminal, 1), Status::Cancelled);
+        assert_eq!(terminal.state().pending, None);
+    }
 }
 
 #[test]
