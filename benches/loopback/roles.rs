@@ -9,8 +9,7 @@ use clap::ValueEnum;
 use iso8583::element::ResponseCode;
 use iso8583::{Dialect, Message};
 use iso8583_link::{Event, Link, LinkConfig};
-use switch::Switch;
-use switch::config::{Config, IssuerConfig, ListenerConfig};
+use switch::{Config, Switch};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -84,22 +83,20 @@ fn approve(request: &Message) -> Option<Message> {
 
 async fn switch(issuer: SocketAddr) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
-    let acquirers = ListenerConfig {
-        address: ANY.to_owned(),
-        ..ListenerConfig::default()
-    };
-    let name = acquirers.name.clone();
-    let config = Config {
+    // The sandbox's switch, with its VAN link alone and on ports of its own.
+    let mut config = Config {
         admin: ANY.to_owned(),
-        listener: vec![acquirers],
-        issuer: vec![IssuerConfig {
-            address: Some(issuer.to_string()),
-            ..IssuerConfig::default()
-        }],
         ..Config::default()
     };
+    config.listener.truncate(1);
+    for listener in &mut config.listener {
+        listener.address = ANY.to_owned();
+    }
+    for group in &mut config.issuer {
+        group.address = Some(issuer.to_string());
+    }
     let switch = Switch::bind(&config).await?;
-    let address = switch.addresses().listeners.get(&name);
+    let address = switch.addresses().listeners.values().next();
     announce(*address.context("the listener has an address")?)?;
     let render = Arc::new(move || metrics.render());
     switch.run(render, CancellationToken::new()).await;
