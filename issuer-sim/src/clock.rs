@@ -28,6 +28,26 @@ impl Timestamp {
         Self(self.0.saturating_add(millis))
     }
 
+    /// The moment nearest to this one that DE 7, `MMDDhhmmss` in UTC, can mean; `None` where it is
+    /// no date.
+    #[must_use]
+    pub fn nearest(self, transmitted: u32) -> Option<Self> {
+        let part = |divisor: u32| i8::try_from(transmitted / divisor % 100).ok();
+        let time = jiff::civil::Time::new(part(10_000)?, part(100)?, part(1)?, 0).ok()?;
+        let (month, day) = (part(100_000_000)?, part(1_000_000)?);
+        let utc = jiff::tz::TimeZone::UTC;
+        let here = jiff::Timestamp::from_millisecond(self.0).ok()?;
+        let year = utc.to_datetime(here).year();
+        [year.checked_sub(1)?, year, year.checked_add(1)?]
+            .into_iter()
+            .filter_map(|year| {
+                let date = jiff::civil::Date::new(year, month, day).ok()?;
+                let moment = utc.to_timestamp(date.to_datetime(time)).ok()?;
+                Some(Self(moment.as_millisecond()))
+            })
+            .min_by_key(|moment| moment.0.abs_diff(self.0))
+    }
+
     /// The moment in words, `2026-03-15T02:30:00.123Z`.
     #[must_use]
     pub fn rfc3339(self) -> String {
@@ -94,6 +114,29 @@ mod tests {
         };
         assert_eq!(Some(month(last_hour)), Expiry::new(30, 12));
         assert_eq!(Some(month(new_year)), Expiry::new(31, 1));
+    }
+
+    #[test]
+    fn de_7_is_of_the_nearest_year() {
+        let at = |text: &str| {
+            let moment: jiff::Timestamp = text.parse().unwrap();
+            Timestamp::from_millis(moment.as_millisecond())
+        };
+        for (here, transmitted, expected) in [
+            ("2026-03-15T02:30:00Z", 315_023_001, "2026-03-15T02:30:01Z"),
+            (
+                "2026-01-01T00:00:05Z",
+                1_231_235_959,
+                "2025-12-31T23:59:59Z",
+            ),
+            ("2026-12-31T23:59:59Z", 101_000_005, "2027-01-01T00:00:05Z"),
+            ("2027-03-01T00:00:00Z", 229_120_000, "2028-02-29T12:00:00Z"),
+        ] {
+            assert_eq!(at(here).nearest(transmitted), Some(at(expected)), "{here}");
+        }
+        for none in [0, 1_332_000_000, 315_240_000, u32::MAX] {
+            assert_eq!(at("2026-03-15T02:30:00Z").nearest(none), None);
+        }
     }
 
     #[test]

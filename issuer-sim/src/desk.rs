@@ -17,14 +17,14 @@ use std::time::Instant;
 use iso8583::element::ResponseCode;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use crate::answer::Answer;
 use crate::books::{Books, Inconsistent};
 use crate::clock::Now;
 use crate::metrics;
 use crate::record::{Decided, Effect, Event, Record};
-use crate::request::Request;
+use crate::request::{Operation, Request};
 use crate::store::{Store, StoreError};
 
 /// How much may wait at the desk.
@@ -231,6 +231,17 @@ impl Clerk {
         let (record, answer) = self.books.handle(request, now)?;
         if let Some(record) = record {
             self.append(&record);
+        }
+        if let (Operation::Reversal { original, .. }, ResponseCode::RECORD_NOT_FOUND) =
+            (request.operation, answer.code)
+        {
+            self.counters.reversals_too_old.increment(1);
+            let stan = original.map(|original| original.stan);
+            warn!(
+                acquirer = request.trace.acquirer.0,
+                stan,
+                "reversal of an original older than the memory: what became of it is not known"
+            );
         }
         self.answers.count(request.operation, answer.code);
         Ok(answer)

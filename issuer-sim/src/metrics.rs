@@ -18,6 +18,7 @@ const RECORDS: &str = "issuer_records_total";
 const SYNC_TIME: &str = "issuer_sync_microseconds_total";
 const SUSPENSE: &str = "issuer_suspense_postings_total";
 const HOLDS_EXPIRED: &str = "issuer_holds_expired_total";
+const REVERSALS_TOO_OLD: &str = "issuer_reversals_too_old_total";
 const KEYS: &str = "issuer_duplicate_keys";
 const FROZEN: &str = "issuer_frozen";
 const CONNECTIONS: &str = "issuer_host_connections";
@@ -44,6 +45,10 @@ pub fn describe() {
     );
     describe_counter!(SUSPENSE, "Advices booked to suspense, in whole or in part");
     describe_counter!(HOLDS_EXPIRED, "Pre-authorizations whose hold ran out");
+    describe_counter!(
+        REVERSALS_TOO_OLD,
+        "Reversals answered 25: original not found and older than the memory"
+    );
     describe_gauge!(KEYS, "Keys remembered for repeats and reversals");
     describe_gauge!(
         FROZEN,
@@ -75,6 +80,7 @@ pub(crate) struct Group {
     sync_time: Counter,
     pub(crate) suspense: Counter,
     pub(crate) holds_expired: Counter,
+    pub(crate) reversals_too_old: Counter,
     keys: metrics::Gauge,
 }
 
@@ -86,6 +92,7 @@ impl Default for Group {
             sync_time: counter!(SYNC_TIME),
             suspense: counter!(SUSPENSE),
             holds_expired: counter!(HOLDS_EXPIRED),
+            reversals_too_old: counter!(REVERSALS_TOO_OLD),
             keys: gauge!(KEYS),
         }
     }
@@ -150,6 +157,7 @@ const fn code_label(code: ResponseCode) -> &'static str {
         b"12" => "12",
         b"13" => "13",
         b"14" => "14",
+        b"25" => "25",
         b"30" => "30",
         b"41" => "41",
         b"43" => "43",

@@ -47,6 +47,9 @@ pub enum Refusal {
     InsufficientFunds,
     /// A reversal request whose DE 4 is not its original's.
     OriginalAmount,
+    /// A reversal of an original that was not found and is older than the memory: whether it was
+    /// there is not known any more.
+    OriginalTooOld,
     /// A message that contradicts itself, by the data element in error.
     Format(u8),
     /// MTI and processing code that we do not serve.
@@ -75,6 +78,7 @@ impl Refusal {
             Self::OverPurchaseLimit | Self::OverBalanceCap => ResponseCode::EXCEEDS_AMOUNT_LIMIT,
             Self::InsufficientFunds => ResponseCode::INSUFFICIENT_FUNDS,
             Self::OriginalAmount => ResponseCode::ORIGINAL_AMOUNT_INCORRECT,
+            Self::OriginalTooOld => ResponseCode::RECORD_NOT_FOUND,
         }
     }
 
@@ -103,6 +107,7 @@ impl Refusal {
             | Self::OverBalanceCap
             | Self::InsufficientFunds
             | Self::OriginalAmount
+            | Self::OriginalTooOld
             | Self::NotServed => None,
         }
     }

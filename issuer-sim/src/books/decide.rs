@@ -50,7 +50,7 @@ impl Books {
                 original,
                 remaining,
                 insistence,
-            } => match self.reversal(request, original.as_ref(), remaining, insistence)? {
+            } => match self.reversal(request, original.as_ref(), remaining, insistence, now)? {
                 Ok(reversed) if self.adds_nothing(&reversed) => {
                     return Ok((None, reversed.answer));
                 }
@@ -227,6 +227,7 @@ impl Books {
         reference: Option<&Reference>,
         remaining: Minor,
         insistence: Insistence,
+        now: Now,
     ) -> Result<Result<Reversed, Refusal>, Inconsistent> {
         let originals = possible_originals(&request.trace, reference);
         let reversed = |card, original| {
@@ -265,14 +266,25 @@ impl Books {
         }
         // A tombstone under a guess may lie under the wrong key, and 00 ends the repeats: the money
         // would be gone. Whoever sent this must say which original is meant.
-        if reference.is_none() {
+        let Some(reference) = reference else {
             return Ok(Err(Refusal::Format(90)));
+        };
+        if self.is_forgotten(reference, now) {
+            return Ok(Err(Refusal::OriginalTooOld));
         }
         let tombstones = originals.iter().map(|trace| Tombstone {
             key: trace.key(),
             second: trace.second_key(),
         });
         reversed(named, Original::NeverSeen(tombstones.collect()))
+    }
+
+    /// Would the original have left the memory by now, had it been there?
+    fn is_forgotten(&self, reference: &Reference, now: Now) -> bool {
+        let sent = reference
+            .transmitted
+            .and_then(|transmitted| now.at.nearest(transmitted));
+        sent.is_some_and(|sent| sent.after(self.policy.limits.window) < now.at)
     }
 
     /// Is this a second reversal under a key that is taken, with nothing left for it to undo?

@@ -410,6 +410,23 @@ fn a_reversal_books_to_its_originals_acquirer() {
 }
 
 #[test]
+fn a_reversal_of_an_original_older_than_the_memory_is_answered_25_and_leaves_nothing() {
+    let mut world = World::with(10_000);
+    let [seen, never] = [1, 2].map(|stan| purchase(stan, 4_000).build());
+    world.send(&seen);
+    world.wait(48 * 3_600);
+    assert_eq!(world.code(&reversal(3, &never).build()), "00", "in time");
+    world.wait(3);
+    let before = world.books.clone();
+    let other = purchase(1, 4_000).trace(|trace| trace.rrn = Text::default());
+    for undo in [reversal(4, &seen), reversal(5, &other.build()).asking()] {
+        assert_eq!(world.code(&undo.build()), "25");
+    }
+    assert_eq!(world.books, before);
+    assert_eq!(world.balance(), 6_000, "for people to settle");
+}
+
+#[test]
 fn the_key_of_a_hold_is_taken_until_the_hold_is_gone() {
     let mut world = World::with(10_000);
     let held = pre_authorization(1, 4_000).build();

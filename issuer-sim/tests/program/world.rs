@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -14,6 +15,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
+
+/// DE 7 of every message of this run: a reversal of an old original is another thing.
+static TRANSMITTED: LazyLock<String> =
+    LazyLock::new(|| jiff::Timestamp::now().strftime("%m%d%H%M%S").to_string());
 
 pub(crate) const SANDBOX_CARD: &str = "9999990100000005";
 
@@ -211,7 +216,7 @@ pub(crate) fn message(mti: Mti, code: &str, stan: u32, amount: u64) -> Message {
         (2, SANDBOX_CARD.to_owned()),
         (3, code.to_owned()),
         (4, format!("{amount:012}")),
-        (7, "0315023015".to_owned()),
+        (7, TRANSMITTED.clone()),
         (11, format!("{stan:06}")),
         (12, "113015".to_owned()),
         (13, "0315".to_owned()),
