@@ -63,6 +63,7 @@ const fn reason(refusal: &Refusal) -> &'static str {
         Refusal::AnotherDay => "another_day",
         Refusal::CancelRefused(_) => "cancel_refused",
         Refusal::PaymentsFull => "payments_full",
+        Refusal::TooManyWaiting => "too_many_waiting",
         Refusal::NetCancelsFull => "net_cancels_full",
         Refusal::Stopping => "stopping",
     }

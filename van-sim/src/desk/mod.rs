@@ -14,6 +14,7 @@ use iso8583::element::ResponseCode;
 use iso8583::session::Now;
 use jiff::tz::Offset;
 use thiserror::Error;
+use tokio::sync::oneshot;
 
 pub(crate) use self::outcome::BalanceReceipt;
 use self::outcome::{CancelVerdict, Verdict};
@@ -91,8 +92,22 @@ pub(crate) enum Refusal {
     PaymentsFull,
     #[error("too many approvals and reversals are open; try again later")]
     NetCancelsFull,
+    #[error("as many as may wait for this payment already do; ask what became of it")]
+    TooManyWaiting,
     #[error("the VAN is stopping; ask again what became of the payment")]
     Stopping,
+}
+
+/// Whoever waits for a reply.
+pub(crate) trait Waiting {
+    /// Has it stopped waiting?
+    fn is_gone(&self) -> bool;
+}
+
+impl Waiting for oneshot::Sender<Reply> {
+    fn is_gone(&self) -> bool {
+        self.is_closed()
+    }
 }
 
 /// A message out at the switch, and what it is about.
@@ -134,7 +149,7 @@ pub(crate) enum Event {
     Refused(Refusal),
 }
 
-impl<W> Desk<W> {
+impl<W: Waiting> Desk<W> {
     pub(crate) fn new(config: &Config, now: Now) -> Self {
         let utc_offset = config.utc_offset.0;
         Self {
@@ -276,7 +291,9 @@ impl<W> Desk<W> {
             return self.refuse(from, Refusal::OrderExists { mall, order });
         }
         if matches!(payment.state, State::Asked { .. }) {
-            payment.waiting.push(from);
+            if let Err(from) = join(&mut payment.waiting, from) {
+                self.refuse(from, Refusal::TooManyWaiting);
+            }
             return;
         }
         self.reply_receipt(id, from);
@@ -327,7 +344,12 @@ impl<W> Desk<W> {
                 (approval.clone(), original)
             }
             (State::Approved(_), _) => return self.refuse(from, Refusal::AnotherDay),
-            (State::Cancelling(_), _) => return payment.waiting.push(from),
+            (State::Cancelling(_), _) => {
+                if let Err(from) = join(&mut payment.waiting, from) {
+                    self.refuse(from, Refusal::TooManyWaiting);
+                }
+                return;
+            }
             (State::Cancelled(_) | State::Unknown(_), _) => return self.reply_receipt(id, from),
             (State::Asked { .. } | State::Declined(_), _) => {
                 return self.refuse(from, Refusal::NotApproved);
@@ -411,8 +433,11 @@ impl<W> Desk<W> {
                 self.undo(now, id, approval);
             }
         }
-        if let Some(payment) = self.payments.get_mut(id) {
-            payment.waiting_for_net_cancel.push(from);
+        // Whether or not there is room to wait, the net cancel goes on.
+        if let Some(payment) = self.payments.get_mut(id)
+            && let Err(from) = join(&mut payment.waiting_for_net_cancel, from)
+        {
+            self.refuse(from, Refusal::TooManyWaiting);
         }
     }
 
@@ -504,6 +529,19 @@ impl<W> Desk<W> {
         self.outputs.push_back(Output::Reply(to, reply));
     }
 }
+
+/// Joins those who wait, once those who hung up are gone; back again where too many are left.
+fn join<W: Waiting>(waiting: &mut Vec<W>, from: W) -> Result<(), W> {
+    waiting.retain(|other| !other.is_gone());
+    if waiting.len() >= WAITING_MAX {
+        return Err(from);
+    }
+    waiting.push(from);
+    Ok(())
+}
+
+/// How many may wait for one payment: a mall asks once and repeats, so more are a mistake.
+const WAITING_MAX: usize = 32;
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,15 @@ struct Office {
     events: Vec<Event>,
 }
 
+/// From here on a number stands for a mall that hung up.
+const GONE: u32 = 1_000_000;
+
+impl Waiting for u32 {
+    fn is_gone(&self) -> bool {
+        *self >= GONE
+    }
+}
+
 const ID: PaymentId = PaymentId::new(1);
 
 impl Office {
@@ -380,4 +389,37 @@ fn nothing_the_desk_shows_holds_a_clear_card_number() {
     office.command(Command::NetCancel(order("ORD-1")), 2);
     let shown = format!("{:?} {:?} {:?}", office.desk, office.sent, office.events);
     assert!(!shown.contains("99999901"), "{shown}");
+}
+
+fn net_cancel_of_order_1() -> Command {
+    Command::NetCancel(OrderKey {
+        mall: sale("ORD-1").mall.id.clone(),
+        order: sale("ORD-1").order,
+    })
+}
+
+#[test]
+fn malls_that_hung_up_do_not_wait_for_a_net_cancel_and_those_that_do_are_bounded() {
+    let mut office = Office::with_approval();
+    let waiting = |office: &Office| {
+        let payment = office.desk.payments.get(ID).unwrap();
+        payment.waiting_for_net_cancel.len()
+    };
+    for mall in 0..1_000 {
+        office.command(net_cancel_of_order_1(), GONE + mall);
+    }
+    assert_eq!(
+        waiting(&office),
+        1,
+        "the last to come has not been looked at yet"
+    );
+    let most = u32::try_from(WAITING_MAX).unwrap();
+    for mall in 0..most {
+        office.command(net_cancel_of_order_1(), mall);
+    }
+    assert_eq!((waiting(&office), office.replies.len()), (WAITING_MAX, 0));
+    office.command(net_cancel_of_order_1(), most);
+    let refused = (most, Err(Refusal::TooManyWaiting));
+    assert_eq!(office.replies, [refused]);
+    assert_eq!(waiting(&office), WAITING_MAX);
 }

@@ -121,9 +121,10 @@ impl From<Refusal> for Problem {
             | Refusal::NotApproved
             | Refusal::AnotherDay
             | Refusal::CancelRefused(_) => StatusCode::CONFLICT,
-            Refusal::PaymentsFull | Refusal::NetCancelsFull | Refusal::Stopping => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Refusal::PaymentsFull
+            | Refusal::NetCancelsFull
+            | Refusal::TooManyWaiting
+            | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, refusal.to_string())
     }
@@ -138,6 +139,12 @@ impl From<UnknownPayment> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn too_many_who_wait_is_503() {
+        let problem = Problem::from(Refusal::TooManyWaiting);
+        assert_eq!(problem.status, StatusCode::SERVICE_UNAVAILABLE);
+    }
 
     #[test]
     fn a_value_of_the_wrong_type_is_not_quoted() {
