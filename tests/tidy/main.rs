@@ -108,8 +108,8 @@ const REVEALS: &[(&str, usize, &str)] = &[
     ),
     (
         "issuer-sim/src/hsm.rs",
-        2,
-        "the PVV is made of number and password",
+        3,
+        "the PVV is made of number and password, and a password has four digits",
     ),
     (
         "issuer-sim/src/office/cards.rs",

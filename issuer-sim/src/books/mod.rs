@@ -1,7 +1,8 @@
 //! PURE: everything the issuer knows, with one writer and no lock.
 //!
-//! A decision becomes a [`Record`](crate::record::Record) and the record changes the books, in [`Books::apply`] alone; so
-//! replaying the journal builds the same books that were there when it was written.
+//! A decision becomes a [`Record`](crate::record::Record) and the record changes the books, in
+//! [`Books::apply`] alone; so replaying the journal builds the same books that were there when it
+//! was written.
 
 mod apply;
 mod decide;
