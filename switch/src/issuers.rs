@@ -145,7 +145,12 @@ impl Group {
                     let now = iso8583_link::now();
                     events.drain(..).for_each(|event| self.handle(now, event));
                     if let Err(closed) = result {
-                        warn!(issuer = self.name, %closed, "issuer link closed");
+                        match leaving {
+                            Leaving::No => warn!(issuer = self.name, %closed, "issuer link closed"),
+                            Leaving::Draining(_) | Leaving::SignedOff(_) => {
+                                info!(issuer = self.name, %closed, "issuer link closed");
+                            }
+                        }
                         self.metrics.closed(closed.label());
                         return;
                     }

@@ -1,5 +1,7 @@
 //! Starts logs and metrics; nothing else.
 
+use std::io::IsTerminal;
+
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tracing_subscriber::EnvFilter;
@@ -28,6 +30,7 @@ pub fn start_logs(default: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("log filter {filter:?}"))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Text => lines.try_init(),
