@@ -223,7 +223,7 @@ impl World {
              [[issuer]]\nname = 'prepaid'\nprefixes = ['999999']\naddress = {:?}\n\
              reversal_retry = '200ms'\n\
              [issuer.link]\ndialect = 'iso87-ascii-binmap'\nsign_on = true\n\
-             answer_timeout = '1s'\ninstitution = '999001'\n\
+             answer_timeout = '2s'\ninstitution = '999001'\n\
              [[issuer]]\nname = 'unserved'\nprefixes = ['888888']\n",
             self.admin, self.van, self.pos, self.host,
         );
