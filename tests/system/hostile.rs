@@ -3,7 +3,7 @@
 
 use hex_literal::hex;
 use iso8583::{Message, Mti};
-use support::cards::SANDBOX;
+use support::cards::{SANDBOX, load_card};
 use support::eventually;
 use support::messages::purchase;
 use support::world::World;
@@ -102,4 +102,50 @@ fn a_message_with_a_field_cut_short_is_answered_30_and_the_connection_goes_on() 
         (Some("30"), Some("049"))
     );
     assert_eq!(peer.code(&purchase(SANDBOX, 100)), "00");
+}
+
+/// Approvals that stand in our own buffer when a link ends were delivered to nobody: they are
+/// reversed, and the ledger keeps only those of which a byte was handed to the system.
+#[test]
+fn approvals_a_client_never_took_are_given_back() {
+    let world = world();
+    let closed = "switch_links_closed_total{link=\"van\",reason=\"not_reading\"}";
+    let mut peer = world.van();
+    let mut bursts = 0;
+    while world.metric(closed) == 0 {
+        let burst: Vec<Message> = (0..2_000)
+            .map(|card| purchase(&load_card(card), 100))
+            .collect();
+        if !peer.try_send(&burst) {
+            break;
+        }
+        eventually("the burst is answered", || {
+            world.metric("switch_in_flight_requests") == 0 || world.metric(closed) == 1
+        });
+        bursts += 1;
+        assert!(bursts < 100, "it takes everything");
+    }
+    eventually("the link is closed", || world.metric(closed) == 1);
+    eventually("all is reversed", || {
+        world.metric("switch_in_flight_requests") == 0
+            && world.metric("switch_reversals_pending") == 0
+            && world.metric("switch_undelivered_answers_total{listener=\"van\"}") > 0
+    });
+    let acknowledged = "switch_reversals_total{issuer=\"prepaid\",event=\"acknowledged\"}";
+    let reversed = world.metric(acknowledged);
+    assert!(reversed > 0);
+    let books = support::http::get_json(&world.office, "/v1/trial-balance");
+    let spent = books
+        .get("spent")
+        .and_then(serde_json::Value::as_u64)
+        .unwrap();
+    let approved = world.metric("switch_answers_total{listener=\"van\",code=\"00\"}");
+    assert!(
+        spent / 100 <= approved && spent.is_multiple_of(100),
+        "{spent} {approved}"
+    );
+    assert_eq!(
+        world.metric("switch_undelivered_answers_total{listener=\"van\"}"),
+        reversed
+    );
 }
