@@ -86,10 +86,28 @@ pub enum DecodeErrorKind {
         /// The class in the standard's notation (`n`, `ans`, `z` …).
         class: &'static str,
     },
-    /// The padding of an odd number of digits is not zero.
-    #[error("padding nibble is not zero")]
-    Padding,
-    /// A bitmap in hex holds another character.
+    /// A length prefix in hex holds another character.
+    #[error("length prefix is not hex")]
+    LengthNotHex,
+    /// A length counted in nibbles or hex digits ends within a byte.
+    #[error("length {found} ends within a byte")]
+    OddNibbles {
+        /// Length announced.
+        found: usize,
+    },
+    /// The padding of an odd number of digits is another than the dialect's.
+    #[error("padding nibble is not {fill:X}")]
+    Padding {
+        /// What it should be.
+        fill: u8,
+    },
+    /// Bytes that are no character of the dialect's text encoding.
+    #[error("no character at byte {position} of the value")]
+    NotText {
+        /// Counted from 1.
+        position: usize,
+    },
+    /// A bitmap or value in hex holds another character.
     #[error("not a hex digit")]
     NotHex,
     /// The bitmap announces a data element the dialect does not know.
@@ -133,9 +151,24 @@ pub enum EncodeErrorKind {
         /// The class in the standard's notation.
         class: &'static str,
     },
+    /// The value is not UTF-8, or has a character the dialect's text encoding lacks.
+    #[error("byte {position} starts no character the dialect has")]
+    NotText {
+        /// Counted from 1.
+        position: usize,
+    },
     /// The dialect does not know the field.
     #[error("the dialect has no such data element")]
     UnknownField,
+    /// The buffer is too small for the message.
+    #[error("the message needs {needed} bytes of room")]
+    NoRoom {
+        /// Bytes of the whole message.
+        needed: usize,
+    },
+    /// The scan ended before the field that is to be copied.
+    #[error("the scan ended before it")]
+    NotWalked,
 }
 
 /// A value outside what its element allows: `STAN is not 6 digits`. Never holds the value.

@@ -33,6 +33,7 @@
 
 mod bitmap;
 mod codec;
+pub mod composite;
 pub mod crypto;
 mod describe;
 pub mod element;
@@ -47,7 +48,7 @@ pub mod session;
 pub mod spec;
 
 pub use bitmap::Bitmap;
-pub use codec::Undecodable;
+pub use codec::{Change, Undecodable, Value, View};
 pub use describe::Description;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind, InvalidElement, Path};
 pub use key::FieldKey;

@@ -31,7 +31,12 @@ pub struct Message {
     /// Where each present element's value lies in `values`, ascending by data element.
     spans: Vec<Span>,
     values: Zeroizing<Vec<u8>>,
+    /// The wire form of what its dialect would write otherwise, by data element.
+    kept: Option<Box<Kept>>,
 }
+
+/// Data elements (0 and 1: what is before them) as they stood on the wire.
+type Kept = Vec<(u8, Zeroizing<Vec<u8>>)>;
 
 #[derive(Clone, Copy)]
 struct Span {
@@ -58,14 +63,23 @@ impl Message {
         Self::with_room(mti, VALUES_CAPACITY)
     }
 
+    /// A message whose values may lie in the bytes it came as.
+    pub(crate) fn received(mti: Mti, bytes: &[u8]) -> Self {
+        // Values that stand otherwise on the wire are appended: packed digits take twice the room.
+        let mut message = Self::with_room(mti, bytes.len() * 3);
+        message.values.extend_from_slice(bytes);
+        message
+    }
+
     /// A message with room for so many bytes of values before its buffer moves.
-    pub(crate) fn with_room(mti: Mti, bytes: usize) -> Self {
+    fn with_room(mti: Mti, bytes: usize) -> Self {
         Self {
             header: None,
             mti,
             present: Bitmap::EMPTY,
             spans: Vec::with_capacity(FIELDS_CAPACITY),
             values: Zeroizing::new(Vec::with_capacity(bytes.max(VALUES_CAPACITY))),
+            kept: None,
         }
     }
 
@@ -130,12 +144,43 @@ impl Message {
 
     /// Sets a data element to a canonical value. The dialect checks it when the message is encoded.
     ///
-    /// DE 0, 1 and numbers above 128 are no fields and are ignored.
+    /// DE 0, 1 and numbers above 192 are no fields and are ignored.
     pub fn set(&mut self, de: u8, value: &[u8]) -> &mut Self {
         let start = self.values.len();
         self.values.extend_from_slice(value);
-        self.place(de, start);
+        self.forget_wire(de);
+        self.place(de, start, value.len());
         self
+    }
+
+    /// Makes bytes the message came as the value of a data element.
+    pub(crate) fn place_received(&mut self, de: u8, start: usize, len: usize) {
+        self.place(de, start, len);
+    }
+
+    /// Keeps how a data element stood on the wire.
+    pub(crate) fn keep_wire(&mut self, de: u8, wire: &[u8]) {
+        self.kept
+            .get_or_insert_default()
+            .push((de, Zeroizing::new(wire.to_vec())));
+    }
+
+    /// How a data element stood on the wire, where that was kept and its value not set since.
+    pub(crate) fn kept_wire(&self, de: u8) -> Option<&[u8]> {
+        let kept = self.kept.as_ref()?;
+        let (_, wire) = kept.iter().find(|(number, _)| *number == de)?;
+        Some(wire.as_slice())
+    }
+
+    fn forget_wire(&mut self, de: u8) {
+        if let Some(kept) = &mut self.kept {
+            kept.retain(|(number, _)| *number != de);
+        }
+    }
+
+    /// Bytes of all values, and of what lies between them.
+    pub(crate) fn values_len(&self) -> usize {
+        self.values.len()
     }
 
     /// Lets the codec write a value in place; what it wrote is taken back where it fails.
@@ -147,7 +192,7 @@ impl Message {
         let start = self.values.len();
         match write(&mut self.values) {
             Ok(()) => {
-                self.place(de, start);
+                self.place(de, start, self.values.len() - start);
                 Ok(())
             }
             Err(error) => {
@@ -157,15 +202,12 @@ impl Message {
         }
     }
 
-    /// Makes the bytes from `start` on the value of a data element.
-    fn place(&mut self, de: u8, start: usize) {
-        let (Ok(at), Ok(len)) = (
-            u32::try_from(start),
-            u32::try_from(self.values.len() - start),
-        ) else {
+    /// Makes so many bytes from `start` on the value of a data element.
+    fn place(&mut self, de: u8, start: usize, len: usize) {
+        let (Ok(at), Ok(len)) = (u32::try_from(start), u32::try_from(len)) else {
             return;
         };
-        if !(2..=128).contains(&de) {
+        if !(2..=Bitmap::LAST).contains(&de) {
             return;
         }
         let span = Span { start: at, len };
@@ -198,6 +240,7 @@ impl Message {
     /// Removes a data element and wipes its value.
     pub fn remove(&mut self, de: u8) -> &mut Self {
         if self.present.contains(de) {
+            self.forget_wire(de);
             let rank = self.present.rank(de);
             self.wipe(rank);
             if rank < self.spans.len() {
@@ -286,7 +329,7 @@ mod tests {
     #[test]
     fn numbers_that_are_no_field_are_ignored() {
         let mut message = Message::new(Mti::FINANCIAL_REQUEST);
-        message.set(0, b"x").set(1, b"x").set(129, b"x");
+        message.set(0, b"x").set(1, b"x").set(193, b"x");
         assert!(message.present().is_empty());
     }
 

@@ -1,6 +1,6 @@
 //! Two hex digits a byte: written in upper case, read in either.
 
-use bytes::BytesMut;
+use crate::encoding::Sink;
 
 /// The byte two hex digits stand for.
 pub(crate) fn byte([high, low]: [u8; 2]) -> Option<u8> {
@@ -17,31 +17,36 @@ pub(crate) fn number(digits: &[u8]) -> Option<u64> {
     number.filter(|_| fits)
 }
 
-/// Appends the bytes that hex digits stand for; the place of the first character that is no hex
-/// digit otherwise.
-pub(crate) fn decode(digits: &[u8], out: &mut Vec<u8>) -> Result<(), usize> {
-    let (pairs, _) = digits.as_chunks::<2>();
-    for (place, pair) in pairs.iter().enumerate() {
-        out.push(byte(*pair).ok_or(place * 2)?);
-    }
-    Ok(())
-}
-
 /// Appends bytes as hex digits.
-pub(crate) fn encode(bytes: &[u8], out: &mut BytesMut) {
-    for byte in bytes {
-        out.extend_from_slice(&[digit(byte >> 4), digit(byte & 0x0F)]);
+pub(crate) fn encode(bytes: &[u8], out: &mut impl Sink) {
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    for chunk in chunks {
+        let mut digits = [0; 32];
+        spell(chunk, &mut digits);
+        out.put_all(&digits);
+    }
+    for byte in rest {
+        out.put_all(&[digit(byte >> 4), digit(byte & 0x0F)]);
     }
 }
 
-const fn digit(nibble: u8) -> u8 {
+fn spell(bytes: &[u8; 16], digits: &mut [u8; 32]) {
+    let (pairs, _) = digits.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 0x0F)];
+    }
+}
+
+/// The upper-case hex digit of a nibble.
+pub(crate) const fn digit(nibble: u8) -> u8 {
     match nibble {
         0..=9 => b'0' + nibble,
         _ => b'A' + (nibble - 10),
     }
 }
 
-const fn nibble(digit: u8) -> Option<u8> {
+/// The value of a hex digit.
+pub(crate) const fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'A'..=b'F' => Some(digit - b'A' + 10),

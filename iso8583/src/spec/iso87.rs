@@ -4,9 +4,10 @@
 //! standard's lengths where public tables differ (DE 65, a third bitmap, does not exist).
 
 use super::Class::{An, Ans, B, N, Ns, Xn, Z};
-use super::Extent::{Fixed, Ll, Lll};
 use super::Visibility::{Never, Partly, Shown};
-use super::{Class, Element, Extent, Visibility};
+use super::table::Extent::{Fixed, Ll, Lll};
+use super::table::{Element, Extent};
+use super::{Class, Visibility};
 
 const fn element(
     de: u8,

@@ -1,212 +1,323 @@
-//! Dialects as data: what the elements are, and how each stands on the wire.
+//! Dialects as data: what the data elements are, and how each stands on the wire.
 //!
-//! An element has a class, an extent and a visibility, whatever the wire; a
-//! dialect adds the encoding of each class, of length prefixes and of bitmaps.
+//! A [`Dialect`] is a table of [`Field`]s and the coding of what stands before them: MTI and
+//! bitmap. The built-in ones are made of the standard's tables, which say of an element its class,
+//! extent and visibility whatever the wire, and of a coding: which encoding each class has, and how
+//! lengths are written. Others are built field by field ([`Dialect::builder`]) or come from files.
 
+mod built_in;
 mod class;
+mod field;
 mod iso87;
+mod table;
 
-use std::sync::LazyLock;
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+use crate::codec::Plan;
 
 pub use class::Class;
+pub use field::{
+    Align, CodePage, Counting, Encoding, Field, ImpossibleField, Length, Padding, Prefix,
+    PrefixCoding, Visibility,
+};
+pub(crate) use table::element;
 
 /// How messages stand on the wire: which elements there are and how each is coded.
-///
-/// The built-in dialects are those of `tests/vectors/golden-messages.json`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Dialect {
-    name: &'static str,
-    coding: Coding,
-    /// By data element number; 0, 1 and 65 are none.
-    elements: Vec<Option<&'static Element>>,
+    name: Cow<'static, str>,
+    title: Cow<'static, str>,
+    framing: Option<Cow<'static, str>>,
+    lead: Cow<'static, [u8]>,
+    mti: MtiCoding,
+    bitmap: BitmapCoding,
+    /// By data element number.
+    fields: Vec<Option<Field>>,
+    plan: Plan,
 }
 
 impl Dialect {
-    /// All ASCII, bitmaps as 16 or 32 hex digits, binary elements as hex text.
+    /// A dialect to be described: MTI in ASCII, two maps of bits as bytes, no fields yet.
     #[must_use]
-    pub fn iso87_ascii() -> &'static Self {
-        static DIALECT: LazyLock<Dialect> = LazyLock::new(|| {
-            Dialect::of_1987(
-                "iso87-ascii",
-                Coding {
-                    digits: Digits::Ascii,
-                    bytes: Bytes::Hex,
-                    bitmap: Bytes::Hex,
-                },
-            )
-        });
-        &DIALECT
-    }
-
-    /// ASCII elements and lengths, raw bitmaps and raw binary elements.
-    #[must_use]
-    pub fn iso87_ascii_binmap() -> &'static Self {
-        static DIALECT: LazyLock<Dialect> = LazyLock::new(|| {
-            Dialect::of_1987(
-                "iso87-ascii-binmap",
-                Coding {
-                    digits: Digits::Ascii,
-                    bytes: Bytes::Raw,
-                    bitmap: Bytes::Raw,
-                },
-            )
-        });
-        &DIALECT
-    }
-
-    /// MTI, digits, tracks and lengths as packed BCD, padded with a zero nibble on the left; text
-    /// in ASCII, all else raw.
-    #[must_use]
-    pub fn iso87_bcd() -> &'static Self {
-        static DIALECT: LazyLock<Dialect> = LazyLock::new(|| {
-            Dialect::of_1987(
-                "iso87-bcd",
-                Coding {
-                    digits: Digits::Bcd,
-                    bytes: Bytes::Raw,
-                    bitmap: Bytes::Raw,
-                },
-            )
-        });
-        &DIALECT
-    }
-
-    /// All built-in dialects.
-    #[must_use]
-    pub fn built_in() -> [&'static Self; 3] {
-        [
-            Self::iso87_ascii(),
-            Self::iso87_ascii_binmap(),
-            Self::iso87_bcd(),
-        ]
-    }
-
-    /// A built-in dialect by its name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<&'static Self> {
-        Self::built_in()
-            .into_iter()
-            .find(|dialect| dialect.name == name)
+    pub fn builder(name: impl Into<Cow<'static, str>>) -> DialectBuilder {
+        DialectBuilder(Self {
+            name: name.into(),
+            title: Cow::Borrowed(""),
+            framing: None,
+            lead: Cow::Borrowed(b""),
+            mti: MtiCoding::Ascii,
+            bitmap: BitmapCoding {
+                form: BitmapForm::Binary,
+                maps: Maps::UpTo(2),
+            },
+            fields: Vec::new(),
+            plan: Plan::default(),
+        })
     }
 
     /// The name configurations use.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    pub(crate) const fn coding(&self) -> Coding {
-        self.coding
+    /// A sentence on what it is.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
     }
 
-    pub(crate) fn element(&self, de: u8) -> Option<&'static Element> {
-        self.elements.get(usize::from(de)).copied().flatten()
+    /// The framing its messages usually travel in (`binary2+tpdu`).
+    #[must_use]
+    pub fn framing(&self) -> Option<&str> {
+        self.framing.as_deref()
     }
 
-    fn of_1987(name: &'static str, coding: Coding) -> Self {
-        let mut elements = vec![None; 129];
-        for element in &iso87::ELEMENTS {
-            if let Some(slot) = elements.get_mut(usize::from(element.de)) {
-                *slot = Some(element);
+    /// What stands before the MTI in messages of our own; messages that come have as many bytes
+    /// there.
+    #[must_use]
+    pub fn lead(&self) -> &[u8] {
+        &self.lead
+    }
+
+    /// How the message type stands on the wire.
+    #[must_use]
+    pub const fn mti(&self) -> MtiCoding {
+        self.mti
+    }
+
+    /// How the maps of fields stand on the wire.
+    #[must_use]
+    pub const fn bitmap(&self) -> BitmapCoding {
+        self.bitmap
+    }
+
+    /// What the dialect says of a data element; None where it has no such element.
+    #[must_use]
+    pub fn field(&self, de: u8) -> Option<&Field> {
+        self.fields.get(usize::from(de))?.as_ref()
+    }
+
+    /// Every data element of the dialect, ascending.
+    pub fn fields(&self) -> impl Iterator<Item = (u8, &Field)> {
+        (0..=u8::MAX)
+            .zip(&self.fields)
+            .filter_map(|(de, field)| Some((de, field.as_ref()?)))
+    }
+
+    /// The same dialect, to be changed and built anew.
+    #[must_use]
+    pub fn to_builder(&self) -> DialectBuilder {
+        DialectBuilder(self.clone())
+    }
+
+    pub(crate) const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+/// Describes a dialect field by field: see [`Dialect::builder`].
+///
+/// ```
+/// use iso8583::Dialect;
+/// use iso8583::spec::{Class, Counting, Encoding, Field, Length, Prefix};
+///
+/// let acquirer = Length::up_to(11, Prefix::ascii(2, Counting::Characters));
+/// let dialect = Dialect::builder("mini")
+///     .field(11, Field::new("STAN", Class::N, Encoding::Ascii, Length::Fixed(6))?)
+///     .field(32, Field::new("acquirer", Class::N, Encoding::Ascii, acquirer)?)
+///     .build()?;
+/// let message = dialect.decode(b"0800\0\x20\0\x01\0\0\0\0000123042023").unwrap();
+/// assert_eq!((message.text(11), message.text(32)), (Some("000123"), Some("2023")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct DialectBuilder(Dialect);
+
+impl DialectBuilder {
+    /// The name configurations use.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.0.name = name.into();
+        self
+    }
+
+    /// A sentence on what it is.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<Cow<'static, str>>) -> Self {
+        self.0.title = title.into();
+        self
+    }
+
+    /// The framing its messages usually travel in.
+    #[must_use]
+    pub fn framing(mut self, framing: impl Into<Cow<'static, str>>) -> Self {
+        self.0.framing = Some(framing.into());
+        self
+    }
+
+    /// What stands before the MTI.
+    #[must_use]
+    pub fn lead(mut self, lead: impl Into<Cow<'static, [u8]>>) -> Self {
+        self.0.lead = lead.into();
+        self
+    }
+
+    /// How the message type stands on the wire.
+    #[must_use]
+    pub const fn mti(mut self, mti: MtiCoding) -> Self {
+        self.0.mti = mti;
+        self
+    }
+
+    /// How the maps of fields stand on the wire.
+    #[must_use]
+    pub const fn bitmap(mut self, form: BitmapForm, maps: Maps) -> Self {
+        self.0.bitmap = BitmapCoding { form, maps };
+        self
+    }
+
+    /// Adds a data element, or puts another in its place.
+    #[must_use]
+    pub fn field(mut self, de: u8, field: Field) -> Self {
+        let place = usize::from(de);
+        if self.0.fields.len() <= place {
+            self.0.fields.resize(place + 1, None);
+        }
+        if let Some(slot) = self.0.fields.get_mut(place) {
+            *slot = Some(field);
+        }
+        self
+    }
+
+    /// Removes a data element.
+    #[must_use]
+    pub fn without(mut self, de: u8) -> Self {
+        if let Some(slot) = self.0.fields.get_mut(usize::from(de)) {
+            *slot = None;
+        }
+        self
+    }
+
+    /// The dialect.
+    ///
+    /// # Errors
+    /// Where a field has a number that no bit of the maps stands for, or there are no maps.
+    pub fn build(mut self) -> Result<Dialect, InvalidDialect> {
+        let maps = self.0.bitmap.maps;
+        let count = maps.count();
+        if !(1..=3).contains(&count) {
+            return Err(InvalidDialect::Maps { count });
+        }
+        for (de, _) in self.0.fields() {
+            let chained = matches!(maps, Maps::UpTo(_));
+            let is_map = de == 1 && chained || de == 65 && maps == Maps::UpTo(3);
+            if de == 0 || is_map || usize::from(de) > usize::from(count) * 64 {
+                return Err(InvalidDialect::Number { de });
             }
         }
-        Self {
-            name,
-            coding,
-            elements,
-        }
+        self.0.plan = Plan::of(&self.0);
+        Ok(self.0)
     }
 }
 
-/// The 1987 element of a number, for what is said of it independent of any wire.
-pub(crate) fn element(de: u8) -> Option<&'static Element> {
-    Dialect::iso87_ascii().element(de)
+/// A dialect that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidDialect {
+    /// A field under a number that is none, or that says another map follows.
+    #[error("DE {de}: the bitmap has no bit for it")]
+    Number {
+        /// The number.
+        de: u8,
+    },
+    /// No map, or more than three.
+    #[error("{count} bitmaps: expected 1 to 3")]
+    Maps {
+        /// Maps asked for.
+        count: u8,
+    },
 }
 
-/// A data element as the standard defines it.
-#[derive(Debug)]
-pub(crate) struct Element {
-    pub(crate) de: u8,
-    pub(crate) name: &'static str,
-    pub(crate) class: Class,
-    pub(crate) extent: Extent,
-    pub(crate) visibility: Visibility,
-}
-
-/// How long an element's value is, in digits, characters or (class `b`) bytes.
+/// How the four digits of the MTI stand on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// Always so long.
-    Fixed(usize),
-    /// Up to so long, behind a length of two digits.
-    Ll(usize),
-    /// Up to so long, behind a length of three digits.
-    Lll(usize),
-}
-
-/// What of a value may be printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Visibility {
-    /// All of it.
-    Shown,
-    /// A card number: first six, last four.
-    Partly,
-    /// Nothing: secret, or may hide a secret.
-    Never,
-}
-
-/// How a dialect codes what is not text (text is ASCII in all of them).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Coding {
-    /// MTI, classes n and z, length prefixes.
-    pub(crate) digits: Digits,
-    /// Class b.
-    pub(crate) bytes: Bytes,
-    /// Both bitmaps.
-    pub(crate) bitmap: Bytes,
-}
-
-/// A digit on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Digits {
-    /// A character.
+pub enum MtiCoding {
+    /// Four bytes.
     Ascii,
-    /// A nibble.
+    /// Two bytes.
     Bcd,
+    /// Four bytes, F0 to F9.
+    Ebcdic,
 }
 
-/// A byte on the wire.
+/// How the maps of fields stand on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bytes {
-    /// Itself.
-    Raw,
-    /// Two hex digits.
-    Hex,
+pub struct BitmapCoding {
+    /// How bits become bytes.
+    pub form: BitmapForm,
+    /// How many maps there are.
+    pub maps: Maps,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// How the bits of a map stand on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BitmapForm {
+    /// Eight bytes a map.
+    Binary,
+    /// Sixteen ASCII hex digits a map.
+    Hex,
+    /// Sixteen EBCDIC hex digits a map.
+    EbcdicHex,
+}
 
-    #[test]
-    fn every_element_but_the_bitmaps_is_there_and_under_its_own_number() {
-        let dialect = Dialect::iso87_bcd();
-        for de in 0..=u8::MAX {
-            match (de, dialect.element(de)) {
-                (0 | 1 | 65 | 129.., found) => assert!(found.is_none(), "DE {de}"),
-                (_, found) => assert_eq!(found.map(|element| element.de), Some(de)),
-            }
+/// How many maps of 64 bits stand before the fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maps {
+    /// One, and while the first bit of a map is set, one more, up to so many (DE 1, DE 65).
+    UpTo(u8),
+    /// Always so many, whatever their first bit is; it is then no field either.
+    Fixed(u8),
+}
+
+impl Maps {
+    const fn count(self) -> u8 {
+        match self {
+            Self::UpTo(count) | Self::Fixed(count) => count,
         }
     }
+}
 
-    #[test]
-    fn a_dialect_is_found_by_the_name_it_bears() {
-        for dialect in Dialect::built_in() {
-            assert_eq!(
-                Dialect::named(dialect.name()).map(Dialect::name),
-                Some(dialect.name())
-            );
+impl core::fmt::Display for Encoding {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Ascii => f.write_str("ASCII"),
+            Self::Ebcdic(CodePage::Cp037) => f.write_str("EBCDIC 037"),
+            Self::Ebcdic(CodePage::Cp500) => f.write_str("EBCDIC 500"),
+            Self::Ebcdic(CodePage::Cp1047) => f.write_str("EBCDIC 1047"),
+            Self::EucKr => f.write_str("EUC-KR"),
+            Self::Bcd { align, fill } => {
+                let side = if *align == Align::Left {
+                    "left"
+                } else {
+                    "right"
+                };
+                write!(f, "BCD aligned {side}, filled with {fill:X}")
+            }
+            Self::Binary => f.write_str("binary"),
+            Self::Hex => f.write_str("hex"),
+            Self::EbcdicHex => f.write_str("EBCDIC hex"),
         }
-        assert!(Dialect::named("iso87").is_none());
+    }
+}
+
+impl core::fmt::Display for Counting {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Characters => "characters",
+            Self::Bytes => "bytes",
+            Self::Nibbles => "nibbles",
+        })
     }
 }

@@ -1,0 +1,146 @@
+//! Bytes to message and back, by the table of a dialect.
+//!
+//! - [`View`]: a message where it lies, walked over by `scan`, `index` or `read`
+//! - [`Dialect::decode`], [`Dialect::encode`]: to and from a [`Message`] of canonical values
+//! - [`View::rewrite`]: a message made of another's bytes
+
+mod check;
+mod encode;
+mod field;
+mod plan;
+mod rewrite;
+mod view;
+mod walk;
+
+use thiserror::Error;
+
+use crate::error::{DecodeError, Path};
+use crate::message::Message;
+use crate::spec::{BitmapForm, Dialect, Encoding};
+
+pub(crate) use plan::Plan;
+pub use rewrite::Change;
+pub use view::{Value, View};
+
+/// Bytes that are no message of the dialect, with what could be read before the fault: enough,
+/// perhaps, to answer 30 (format error) with.
+#[derive(Debug, Error)]
+#[error("{error}")]
+pub struct Undecodable {
+    /// What is wrong, and where.
+    pub error: DecodeError,
+    /// The MTI and the fields before the fault; None where not even the MTI could be read.
+    pub partial: Option<Message>,
+}
+
+impl Dialect {
+    /// Reads one whole message into values of its own.
+    ///
+    /// What is written otherwise than the dialect would write it (hex in lower case, a second map
+    /// without fields) is kept beside its value, so that [`Dialect::encode`] gives the same bytes.
+    ///
+    /// # Errors
+    /// Where the bytes are not exactly one message of this dialect: the error names the element
+    /// and the byte, and comes with what was read before.
+    pub fn decode(&self, bytes: &[u8]) -> Result<Message, Box<Undecodable>> {
+        match self.walk::<true>(bytes, crate::Bitmap::LAST) {
+            Ok(view) => view.to_message().map_err(|error| {
+                Box::new(Undecodable {
+                    error,
+                    partial: None,
+                })
+            }),
+            Err(stopped) => Err(Box::new(Undecodable {
+                partial: stopped.view.map(|view| view.readable()),
+                error: stopped.error,
+            })),
+        }
+    }
+}
+
+impl View<'_> {
+    /// The message as canonical values of its own.
+    ///
+    /// # Errors
+    /// Where a value that was walked over is not what the dialect says.
+    pub fn to_message(&self) -> Result<Message, DecodeError> {
+        let mut message = Message::received(self.mti(), self.bytes);
+        for (de, value) in self.values() {
+            self.take(de, &value, &mut message)
+                .map_err(|kind| DecodeError {
+                    path: Path::Field(de),
+                    offset: value.offset(),
+                    kind,
+                })?;
+        }
+        self.keep_unusual(&mut message);
+        Ok(message)
+    }
+
+    /// As many of the values as can be read, for what was refused.
+    fn readable(&self) -> Message {
+        let mut message = Message::received(self.mti(), self.bytes);
+        for (de, value) in self.values() {
+            // What cannot be read ends what can: the fault is in it or before it.
+            if self.take(de, &value, &mut message).is_err() {
+                break;
+            }
+        }
+        message
+    }
+
+    fn take(
+        &self,
+        de: u8,
+        value: &Value<'_>,
+        message: &mut Message,
+    ) -> Result<(), crate::DecodeErrorKind> {
+        let (content, units) = value.content();
+        match value.field().encoding() {
+            Encoding::Ascii | Encoding::Binary => {
+                message.place_received(de, value.offset(), content.len());
+                Ok(())
+            }
+            encoding => {
+                message.append(de, |values| value.field().decode(content, units, values))?;
+                let unusual = match encoding {
+                    Encoding::Hex => content.iter().any(u8::is_ascii_lowercase),
+                    Encoding::EbcdicHex => content.iter().any(|byte| (0x81..=0x86).contains(byte)),
+                    _ => value.field().is_lenient(),
+                };
+                if unusual && let Some(wire) = self.segment(de).and_then(|at| self.bytes.get(at)) {
+                    message.keep_wire(de, wire);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What stands before the fields, where the dialect would write it otherwise.
+    fn keep_unusual(&self, message: &mut Message) {
+        if !self.lead().is_empty() && self.lead() != self.dialect.lead() {
+            message.keep_wire(LEAD, self.lead());
+        }
+        let maps = self.maps();
+        let usual = match self.dialect.bitmap().form {
+            // A map of bytes has one form, but for maps without fields.
+            BitmapForm::Binary => maps.len() == self.dialect.maps_len(self.present),
+            BitmapForm::Hex | BitmapForm::EbcdicHex => false,
+        };
+        if !usual && !self.dialect.writes_maps(self.present, maps) {
+            message.keep_wire(MAPS, maps);
+        }
+    }
+
+    /// The maps of fields as they stand on the wire.
+    fn maps(&self) -> &[u8] {
+        let start = self.dialect.lead().len() + self.dialect.mti_len();
+        self.bytes
+            .get(start..usize::from(self.first))
+            .unwrap_or_default()
+    }
+}
+
+/// Under which numbers a message keeps the wire form of what is no field.
+pub(crate) const LEAD: u8 = 0;
+pub(crate) const MAPS: u8 = 1;

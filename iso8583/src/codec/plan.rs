@@ -1,0 +1,173 @@
+//! The table of a dialect made ready for walking: eight bytes a data element.
+
+use crate::spec::{Align, Class, Counting, Dialect, Encoding, Field, Length, PrefixCoding};
+
+/// What the walk has to know of each data element, by its number.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan(Vec<Op>);
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self(vec![Op::UNKNOWN; 256])
+    }
+}
+
+impl Plan {
+    /// The plan of a dialect's fields.
+    pub(crate) fn of(dialect: &Dialect) -> Self {
+        let mut plan = Self::default();
+        for (de, field) in dialect.fields() {
+            if let Some(op) = plan.0.get_mut(usize::from(de)) {
+                *op = Op::of(field);
+            }
+        }
+        plan
+    }
+
+    /// What to do with a data element.
+    pub(crate) fn op(&self, de: u8) -> Op {
+        self.0.get(usize::from(de)).copied().unwrap_or(Op::UNKNOWN)
+    }
+}
+
+/// How the walk passes a data element.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Op {
+    /// Where it ends.
+    pub(crate) reach: Reach,
+    /// What its bytes must be.
+    pub(crate) check: Check,
+    /// Bytes of the length prefix.
+    pub(crate) prefix: u8,
+    /// Has it subfields?
+    pub(crate) composite: bool,
+    /// Bytes on the wire where it is fixed, units at most where it is not.
+    pub(crate) len: u16,
+}
+
+/// How the end of a field is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The dialect has no such field.
+    Unknown,
+    /// So many bytes.
+    Fixed,
+    /// ASCII digits say how many bytes.
+    Ascii,
+    /// ASCII digits say how many bytes, which stand as hex.
+    AsciiHex,
+    /// Packed digits say how many bytes.
+    Bcd,
+    /// Packed digits say how many packed digits, aligned right behind a zero.
+    BcdPacked,
+    /// In another way: see [`Field::locate`].
+    Plain,
+}
+
+/// What the bytes of a field must be. Neighbours with one check are checked at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// Anything.
+    Nothing,
+    /// ASCII digits.
+    Digits,
+    /// ASCII letters, digits, blanks.
+    Alphanumeric,
+    /// No control characters.
+    Printable,
+    /// ASCII hex digits.
+    Hex,
+    /// ASCII digits and separators.
+    Track,
+    /// Packed digits.
+    Packed,
+    /// Packed digits, of which the first nibble is a zero that fills.
+    PackedOdd,
+    /// Packed digits and separators.
+    PackedTrack,
+    /// Something else: see [`Field::check`].
+    Plain,
+}
+
+impl Op {
+    const UNKNOWN: Self = Self {
+        reach: Reach::Unknown,
+        check: Check::Plain,
+        prefix: 0,
+        composite: false,
+        len: 0,
+    };
+
+    fn of(field: &Field) -> Self {
+        let (reach, prefix, len) = match field.length() {
+            Length::Fixed(units) => {
+                let wire = field.wire_len(usize::from(units));
+                u16::try_from(wire).map_or((Reach::Plain, 0, 0), |wire| (Reach::Fixed, 0, wire))
+            }
+            Length::Variable { prefix, max } => {
+                let width = u8::try_from(prefix.width()).unwrap_or(u8::MAX);
+                (reach(field, prefix.coding, prefix.counting), width, max)
+            }
+        };
+        Self {
+            reach,
+            check: check(field),
+            prefix,
+            composite: field.content().is_some(),
+            len,
+        }
+    }
+}
+
+const fn reach(field: &Field, coding: PrefixCoding, counting: Counting) -> Reach {
+    match (coding, field.encoding(), counting) {
+        (
+            PrefixCoding::Ascii,
+            Encoding::Ascii | Encoding::Ebcdic(_),
+            Counting::Characters | Counting::Bytes,
+        )
+        | (PrefixCoding::Ascii, Encoding::Binary | Encoding::EucKr, Counting::Bytes) => {
+            Reach::Ascii
+        }
+        (PrefixCoding::Ascii, Encoding::Hex, Counting::Bytes) => Reach::AsciiHex,
+        (
+            PrefixCoding::Bcd,
+            Encoding::Ascii | Encoding::Ebcdic(_),
+            Counting::Characters | Counting::Bytes,
+        )
+        | (PrefixCoding::Bcd, Encoding::Binary | Encoding::EucKr, Counting::Bytes) => Reach::Bcd,
+        (
+            PrefixCoding::Bcd,
+            Encoding::Bcd { align, fill },
+            Counting::Characters | Counting::Nibbles,
+        ) if is_right_zero(align, fill) => Reach::BcdPacked,
+        _ => Reach::Plain,
+    }
+}
+
+const fn is_right_zero(align: Align, fill: u8) -> bool {
+    matches!(align, Align::Right) && fill == 0
+}
+
+fn check(field: &Field) -> Check {
+    let odd = matches!(field.length(), Length::Fixed(units) if units % 2 == 1);
+    match (field.encoding(), field.class(), field.is_lenient()) {
+        (Encoding::Binary, _, _) | (Encoding::Ascii, _, true) => Check::Nothing,
+        (Encoding::Hex, _, _) => Check::Hex,
+        (Encoding::Ascii, Class::N, _) => Check::Digits,
+        (Encoding::Ascii, Class::An, _) => Check::Alphanumeric,
+        (Encoding::Ascii, Class::Ans, _) => Check::Printable,
+        (Encoding::Ascii, Class::Z, _) => Check::Track,
+        (Encoding::Bcd { align, fill }, Class::N, false) if is_right_zero(align, fill) => {
+            if odd {
+                Check::PackedOdd
+            } else {
+                Check::Packed
+            }
+        }
+        (Encoding::Bcd { align, fill }, Class::Z, false) if is_right_zero(align, fill) => {
+            Check::PackedTrack
+        }
+        _ => Check::Plain,
+    }
+}

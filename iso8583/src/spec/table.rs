@@ -1,0 +1,110 @@
+//! The standard's tables, and the codings that make dialects of them.
+
+use crate::composite::{Ber, Composite};
+use crate::spec::{
+    BitmapForm, Class, Counting, Dialect, DialectBuilder, Encoding, Field, ImpossibleField, Length,
+    Maps, MtiCoding, Prefix, PrefixCoding, Visibility, iso87,
+};
+
+/// A data element as the standard defines it, whatever the wire.
+#[derive(Debug)]
+pub(crate) struct Element {
+    pub(crate) de: u8,
+    pub(crate) name: &'static str,
+    pub(crate) class: Class,
+    pub(crate) extent: Extent,
+    pub(crate) visibility: Visibility,
+}
+
+/// How long an element's value is, in digits, characters or (class `b`) bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Always so long.
+    Fixed(u16),
+    /// Up to so long, behind a length of two digits.
+    Ll(u16),
+    /// Up to so long, behind a length of three digits.
+    Lll(u16),
+    /// Up to so long, behind a length of four digits.
+    Llll(u16),
+}
+
+/// How a dialect codes the elements of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Coding {
+    pub(crate) mti: MtiCoding,
+    pub(crate) bitmap: BitmapForm,
+    /// Length prefixes.
+    pub(crate) lengths: PrefixCoding,
+    /// Classes n and z.
+    pub(crate) digits: Encoding,
+    /// Every other class but b.
+    pub(crate) text: Encoding,
+    /// Class b.
+    pub(crate) bytes: Encoding,
+}
+
+impl Coding {
+    /// A dialect of the elements of a table; its DE 55 is BER-TLV.
+    pub(crate) fn dialect(self, name: &'static str, elements: &[Element]) -> DialectBuilder {
+        let mut builder = Dialect::builder(name)
+            .mti(self.mti)
+            .bitmap(self.bitmap, Maps::UpTo(2));
+        for element in elements {
+            builder = builder.field(element.de, self.field(element));
+        }
+        builder
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "constant tables: a test builds every element in every coding"
+    )]
+    fn field(self, element: &Element) -> Field {
+        let field = self
+            .try_field(element)
+            .expect("a coding has a form for every element of its table")
+            .shown(element.visibility);
+        if element.de == 55 && element.class == Class::B {
+            field.composed(Composite::Ber(Ber::default()))
+        } else {
+            field
+        }
+    }
+
+    fn try_field(self, element: &Element) -> Result<Field, ImpossibleField> {
+        let (encoding, counting) = match element.class {
+            Class::N | Class::Z => (self.digits, Counting::Characters),
+            Class::B => (self.bytes, Counting::Bytes),
+            Class::A | Class::As | Class::Ns | Class::An | Class::Ans | Class::Xn => {
+                (self.text, Counting::Characters)
+            }
+        };
+        let variable = |digits, max| {
+            let coding = self.lengths;
+            Length::up_to(
+                max,
+                Prefix {
+                    digits,
+                    coding,
+                    counting,
+                },
+            )
+        };
+        let length = match element.extent {
+            Extent::Fixed(length) => Length::Fixed(length),
+            Extent::Ll(max) => variable(2, max),
+            Extent::Lll(max) => variable(3, max),
+            Extent::Llll(max) => variable(4, max),
+        };
+        Field::new(element.name, element.class, encoding, length)
+    }
+}
+
+/// The 1987 element of a number, for what is said of it independent of any wire.
+pub(crate) fn element(de: u8) -> Option<&'static Element> {
+    let place = iso87::ELEMENTS
+        .binary_search_by_key(&de, |element| element.de)
+        .ok()?;
+    iso87::ELEMENTS.get(place)
+}
