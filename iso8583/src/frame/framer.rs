@@ -1,66 +1,19 @@
 //! Bytes to frames and back.
 
 use bytes::{Buf, BytesMut};
-use thiserror::Error;
 
-use crate::element::{number, twelve_digits};
-use crate::encoding::bcd;
-use crate::frame::Tpdu;
+use crate::frame::envelope::Extent;
+use crate::frame::{Base1, FrameError, Framing, Header, HeaderKind, LengthHeader, Tpdu};
 
-/// How the length in front of each frame is written. It never counts itself; it counts the TPDU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LengthHeader {
-    /// Two bytes, most significant first.
-    Binary2,
-    /// Four ASCII digits.
-    Ascii4,
-    /// Two bytes of packed decimal.
-    Bcd2,
-}
-
-impl LengthHeader {
-    const fn bytes(self) -> usize {
-        match self {
-            Self::Binary2 | Self::Bcd2 => 2,
-            Self::Ascii4 => 4,
-        }
-    }
-
-    /// The largest length it can write.
-    #[must_use]
-    pub const fn max(self) -> usize {
-        match self {
-            Self::Binary2 => 65_535,
-            Self::Ascii4 | Self::Bcd2 => 9_999,
-        }
-    }
-
-    fn read(self, header: &[u8]) -> Option<usize> {
-        let length = match self {
-            Self::Binary2 => Some(
-                header
-                    .iter()
-                    .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
-            ),
-            Self::Ascii4 => number(header),
-            Self::Bcd2 => bcd::number(header),
-        };
-        length.and_then(|length| usize::try_from(length).ok())
-    }
-
-    fn write(self, length: usize, header: &mut [u8]) {
-        let length = u64::try_from(length).unwrap_or(u64::MAX);
-        let [.., thousands, hundreds, tens, ones] = twelve_digits(length);
-        let [.., high, low] = length.to_be_bytes();
-        let pack = |high: u8, low: u8| (high & 0x0F) << 4 | (low & 0x0F);
-        match (self, header) {
-            (Self::Binary2, [first, second]) => (*first, *second) = (high, low),
-            (Self::Bcd2, [first, second]) => {
-                (*first, *second) = (pack(thousands, hundreds), pack(tens, ones));
-            }
-            (_, header) => header.copy_from_slice(&[thousands, hundreds, tens, ones]),
-        }
-    }
+/// What to do about a keep-alive: a length of zero, sent to show that the line lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeepAlive {
+    /// Skip it.
+    Ignore,
+    /// Send the same back.
+    Echo,
+    /// Tell the caller.
+    Report,
 }
 
 /// Cuts a byte stream into frames, and writes frames.
@@ -77,263 +30,252 @@ impl LengthHeader {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Framer {
-    header: LengthHeader,
-    tpdu: bool,
+    framing: Framing,
     max: usize,
+    keep_alive: KeepAlive,
 }
 
 impl Framer {
-    /// A framer that takes at most `max` bytes a frame, less where the header cannot write as
-    /// many. `tpdu`: does each frame begin with one?
+    /// A framer by length that takes at most `max` bytes a frame, less where the length cannot
+    /// announce as many. `tpdu`: does each frame begin with one?
     #[must_use]
-    pub fn new(header: LengthHeader, tpdu: bool, max: usize) -> Self {
+    pub fn new(length: LengthHeader, tpdu: bool, max: usize) -> Self {
+        let header = tpdu.then_some(HeaderKind::Tpdu);
+        Self::of(Framing::by_length(length, header), max)
+    }
+
+    /// A framer that takes at most `max` bytes of header and message a frame, less where the
+    /// framing cannot carry as many. It ignores keep-alives.
+    #[must_use]
+    pub fn of(framing: Framing, max: usize) -> Self {
         Self {
-            header,
-            tpdu,
-            max: max.min(header.max()),
+            framing,
+            max: max.min(framing.envelope().max()),
+            keep_alive: KeepAlive::Ignore,
         }
     }
 
-    /// The longest frame taken or sent.
+    /// The same with another way to treat keep-alives, for [`Framer::receive`].
+    #[must_use]
+    pub const fn on_keep_alive(mut self, keep_alive: KeepAlive) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// How it frames.
+    #[must_use]
+    pub const fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// The longest frame taken or sent: header and message, without what the envelope adds.
     #[must_use]
     pub const fn max(&self) -> usize {
         self.max
     }
 
     /// Takes the next frame off the front of the buffer; None where it is not all there yet.
-    /// A frame of length zero is a keep-alive: it is skipped.
+    /// Keep-alives are skipped.
     ///
     /// # Errors
-    /// Where the length cannot be: the stream is out of step and must be closed. Nothing is
-    /// reserved for a length before it is checked.
+    /// What the framing does not allow: the stream is out of step and must be closed. Nothing is
+    /// reserved for a length before it is checked, nor after that: what comes out is cut off the
+    /// buffer.
     pub fn decode(&self, stream: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
         loop {
-            let Some(header) = stream.get(..self.header.bytes()) else {
-                return Ok(None);
-            };
-            let length = self
-                .header
-                .read(header)
-                .ok_or(FrameError::LengthNotDecimal)?;
-            if length > self.max {
-                return Err(FrameError::TooLong {
-                    length,
-                    max: self.max,
-                });
+            match self.step(stream)? {
+                Some(Received::Frame(frame)) => return Ok(Some(frame)),
+                Some(Received::KeepAlive) => {}
+                None => return Ok(None),
             }
-            if length == 0 {
-                stream.advance(self.header.bytes());
-                continue;
-            }
-            if self.tpdu && length < Tpdu::LEN {
-                return Err(FrameError::ShorterThanTpdu { length });
-            }
-            if stream.len() - self.header.bytes() < length {
-                return Ok(None);
-            }
-            stream.advance(self.header.bytes());
-            return Ok(Some(self.cut(stream.split_to(length))));
         }
     }
 
-    /// Writes one frame: the header, the TPDU (zeros where there is none to send) and what
-    /// `body` appends. The buffer is as it was where that fails or the frame is too long.
+    /// As [`Framer::decode`], but treats keep-alives as this framer was told to. Echoes are
+    /// appended to `out`, never more bytes than were taken off `stream`.
     ///
     /// # Errors
-    /// That of `body`, or [`FrameError::TooLong`].
+    /// Those of [`Framer::decode`].
+    pub fn receive(
+        &self,
+        stream: &mut BytesMut,
+        out: &mut BytesMut,
+    ) -> Result<Option<Received>, FrameError> {
+        loop {
+            let received = self.step(stream)?;
+            match (&received, self.keep_alive) {
+                (Some(Received::KeepAlive), KeepAlive::Ignore) => {}
+                (Some(Received::KeepAlive), KeepAlive::Echo) => {
+                    self.keep_alive(out);
+                }
+                (Some(Received::KeepAlive), KeepAlive::Report)
+                | (Some(Received::Frame(_)) | None, _) => return Ok(received),
+            }
+        }
+    }
+
+    /// Appends a keep-alive, which is also the answer to one: `0000` in hex or in ASCII, as the
+    /// length is written. False, and nothing appended, where the framing has none because it has
+    /// no length.
+    pub fn keep_alive(&self, out: &mut BytesMut) -> bool {
+        let start = out.len();
+        match self.framing.envelope().length() {
+            Some(length) => {
+                out.resize(start + length.bytes(), 0);
+                length.write(0, out.get_mut(start..).unwrap_or_default());
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Writes one frame: the envelope, the header and what `body` appends. The header is the
+    /// kind's usual one with this TPDU, where it has a TPDU. The buffer is as it was where that
+    /// fails or the frame cannot be.
+    ///
+    /// # Errors
+    /// That of `body`, or what the framing cannot carry: [`FrameError::TooLong`],
+    /// [`FrameError::Empty`], [`FrameError::EtxInside`].
     pub fn encode<E: From<FrameError>>(
         &self,
         tpdu: Option<Tpdu>,
         out: &mut BytesMut,
         body: impl FnOnce(&mut BytesMut) -> Result<(), E>,
     ) -> Result<(), E> {
+        let header = self.framing.header().map(|kind| {
+            let header = kind.unaddressed();
+            tpdu.map_or(header, |tpdu| header.with_tpdu(tpdu))
+        });
+        self.write(header.as_ref(), out, body)
+    }
+
+    /// As [`Framer::encode`], with this header; the total length within it is filled in.
+    ///
+    /// # Errors
+    /// Those of [`Framer::encode`], and [`FrameError::WrongHeader`] where the link has another.
+    pub fn encode_with<E: From<FrameError>>(
+        &self,
+        header: &Header,
+        out: &mut BytesMut,
+        body: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (expected, found) = (self.framing.header(), header.kind());
+        if expected != Some(found) {
+            return Err(FrameError::WrongHeader { expected, found }.into());
+        }
+        self.write(Some(header), out, body)
+    }
+
+    fn step(&self, stream: &mut BytesMut) -> Result<Option<Received>, FrameError> {
+        let envelope = self.framing.envelope();
+        let Some(Extent {
+            before,
+            content,
+            after,
+        }) = envelope.measure(stream, self.max)?
+        else {
+            return Ok(None);
+        };
+        if content == 0 {
+            stream.advance(before);
+            return Ok(Some(Received::KeepAlive));
+        }
+        if let Some(kind) = self.framing.header() {
+            kind.check_room(content)?;
+        }
+        if stream.len() < before + content + after {
+            return Ok(None);
+        }
+        envelope.check_end(stream, before + content)?;
+        stream.advance(before);
+        let mut body = stream.split_to(content);
+        stream.advance(after);
+        let header = match self.framing.header() {
+            Some(kind) => {
+                let header = kind.decode(&body, before)?;
+                body.advance(header.as_bytes().len());
+                Some(header)
+            }
+            None => None,
+        };
+        Ok(Some(Received::Frame(Frame {
+            tpdu: header.as_ref().and_then(Header::tpdu),
+            body,
+            header,
+        })))
+    }
+
+    fn write<E: From<FrameError>>(
+        &self,
+        header: Option<&Header>,
+        out: &mut BytesMut,
+        body: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+    ) -> Result<(), E> {
         let start = out.len();
-        let result = self.try_encode(tpdu, out, body);
+        let content = start + self.framing.envelope().before();
+        out.resize(content, 0);
+        if let Some(header) = header {
+            out.extend_from_slice(header.as_bytes());
+        }
+        let result = body(out).and_then(|()| self.seal(start, content, out).map_err(E::from));
         if result.is_err() {
+            // What was written of a message that may hold a card number does not stay behind.
+            out.get_mut(start..).unwrap_or_default().fill(0);
             out.truncate(start);
         }
         result
     }
 
-    fn try_encode<E: From<FrameError>>(
-        &self,
-        tpdu: Option<Tpdu>,
-        out: &mut BytesMut,
-        body: impl FnOnce(&mut BytesMut) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let start = out.len();
-        let content = start + self.header.bytes();
-        out.resize(content, 0);
-        if self.tpdu {
-            out.extend_from_slice(tpdu.unwrap_or(Tpdu::new([0x60, 0, 0, 0, 0])).as_bytes());
+    /// Writes what depends on the content, once that is there.
+    fn seal(&self, start: usize, content: usize, out: &mut BytesMut) -> Result<(), FrameError> {
+        let length = out.len().saturating_sub(content);
+        if length == 0 {
+            return Err(FrameError::Empty);
         }
-        body(out)?;
-        let length = out.len() - content;
         if length > self.max {
             return Err(FrameError::TooLong {
                 length,
                 max: self.max,
-            }
-            .into());
+            });
         }
-        if let Some(header) = out.get_mut(start..content) {
-            self.header.write(length, header);
+        if self.framing.header() == Some(HeaderKind::Base1) {
+            Base1::seal(out.get_mut(content..).unwrap_or_default());
         }
-        Ok(())
+        self.framing.envelope().seal(start, out)
     }
+}
 
-    fn cut(&self, mut body: BytesMut) -> Frame {
-        let tpdu = if self.tpdu {
-            let tpdu = body.split_to(Tpdu::LEN);
-            <[u8; Tpdu::LEN]>::try_from(&tpdu[..]).ok().map(Tpdu::new)
-        } else {
-            None
-        };
-        Frame { tpdu, body }
-    }
+/// What came off the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A message.
+    Frame(Frame),
+    /// A sign of life.
+    KeepAlive,
 }
 
 /// One frame off the wire.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// Where the link has one.
+    /// That of the header, where it has one.
     pub tpdu: Option<Tpdu>,
     /// The message's bytes, not yet looked at. Whoever has looked wipes them.
     pub body: BytesMut,
+    header: Option<Header>,
+}
+
+impl Frame {
+    /// What stood before the message, where the link has a header: [`Header::answer`] makes of it
+    /// what goes before the answer.
+    #[must_use]
+    pub const fn header(&self) -> Option<&Header> {
+        self.header.as_ref()
+    }
 }
 
 impl core::fmt::Debug for Frame {
     /// The bytes may hold a card number: only their count is printed.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Frame({:?}, {} bytes)", self.tpdu, self.body.len())
-    }
-}
-
-/// A length that cannot be. The stream cannot be trusted from there on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum FrameError {
-    /// The length's digits are not digits.
-    #[error("frame length is not decimal")]
-    LengthNotDecimal,
-    /// More than the link takes.
-    #[error("frame length {length} is above the maximum of {max}")]
-    TooLong {
-        /// Length announced, or of the message to be sent.
-        length: usize,
-        /// Length allowed.
-        max: usize,
-    },
-    /// Not even the TPDU fits.
-    #[error("frame length {length} has no room for the TPDU of 5 bytes")]
-    ShorterThanTpdu {
-        /// Length announced.
-        length: usize,
-    },
-}
-
-#[cfg(test)]
-mod tests {
-    use hex_literal::hex;
-
-    use super::*;
-
-    fn frame(framer: &Framer, tpdu: Option<Tpdu>, body: &[u8]) -> BytesMut {
-        let mut out = BytesMut::new();
-        framer
-            .encode::<FrameError>(tpdu, &mut out, |out| {
-                out.extend_from_slice(body);
-                Ok(())
-            })
-            .unwrap();
-        out
-    }
-
-    #[test]
-    fn each_header_is_written_and_read() {
-        let body = [b'x'; 123];
-        for (header, wire) in [
-            (LengthHeader::Binary2, &hex!("007B")[..]),
-            (LengthHeader::Ascii4, b"0123"),
-            (LengthHeader::Bcd2, &hex!("0123")),
-        ] {
-            let framer = Framer::new(header, false, 8192);
-            let mut stream = frame(&framer, None, &body);
-            assert_eq!(&stream[..header.bytes()], wire);
-            assert_eq!(&framer.decode(&mut stream).unwrap().unwrap().body[..], body);
-            assert!(stream.is_empty());
-
-            let with_tpdu = Framer::new(header, true, 8192);
-            let tpdu = Tpdu::new(hex!("6000030000"));
-            let mut stream = frame(&with_tpdu, Some(tpdu), &body);
-            assert_eq!(stream.len(), header.bytes() + 5 + body.len());
-            let back = with_tpdu.decode(&mut stream).unwrap().unwrap();
-            assert_eq!((back.tpdu, &back.body[..]), (Some(tpdu), &body[..]));
-        }
-    }
-
-    #[test]
-    fn a_frame_split_anywhere_comes_out_whole() {
-        let framer = Framer::new(LengthHeader::Binary2, true, 8192);
-        let mut wire = frame(&framer, None, b"first");
-        wire.extend_from_slice(&hex!("0000"));
-        wire.extend_from_slice(&frame(&framer, None, b"second"));
-        for split in 0..=wire.len() {
-            let mut stream = BytesMut::new();
-            let mut bodies = Vec::new();
-            for part in [&wire[..split], &wire[split..]] {
-                stream.extend_from_slice(part);
-                while let Some(frame) = framer.decode(&mut stream).unwrap() {
-                    bodies.push(frame.body);
-                }
-            }
-            assert_eq!(bodies, [&b"first"[..], b"second"], "split at {split}");
-        }
-    }
-
-    #[test]
-    fn err_lengths_that_cannot_be() {
-        let cases = [
-            (
-                LengthHeader::Binary2,
-                false,
-                &b"GET / HTTP/1.1"[..],
-                "frame length 18245 is above the maximum of 8192",
-            ),
-            (
-                LengthHeader::Ascii4,
-                false,
-                b"00A1",
-                "frame length is not decimal",
-            ),
-            (
-                LengthHeader::Bcd2,
-                false,
-                &hex!("0A00"),
-                "frame length is not decimal",
-            ),
-            (
-                LengthHeader::Binary2,
-                true,
-                &hex!("0004"),
-                "frame length 4 has no room for the TPDU of 5 bytes",
-            ),
-        ];
-        for (header, tpdu, bytes, message) in cases {
-            let framer = Framer::new(header, tpdu, 8192);
-            let error = framer.decode(&mut BytesMut::from(bytes)).unwrap_err();
-            assert_eq!(error.to_string(), message);
-        }
-    }
-
-    #[test]
-    fn err_a_message_too_long_to_send_leaves_the_buffer_as_it_was() {
-        let framer = Framer::new(LengthHeader::Binary2, false, 4);
-        let mut out = BytesMut::from(&b"before"[..]);
-        let result = framer.encode::<FrameError>(None, &mut out, |out| {
-            out.extend_from_slice(b"12345");
-            Ok(())
-        });
-        assert_eq!(result, Err(FrameError::TooLong { length: 5, max: 4 }));
-        assert_eq!(&out[..], b"before");
+        write!(f, "Frame({:?}, {} bytes)", self.header, self.body.len())
     }
 }
