@@ -24,11 +24,10 @@ use crate::frame::FrameError;
 /// | 22-23 | reject: bitmap, bit 0x80: rejected |
 /// | 24-25 | reject: code, BCD4 |
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Base1 {
-    /// Zeros beyond `length`.
-    bytes: [u8; Self::LEN_MAX],
-    length: usize,
-}
+pub struct Base1(
+    // Zeros beyond the bytes that the lengths within count.
+    [u8; Self::LEN_MAX],
+);
 
 impl Base1 {
     /// Bytes on the wire of one that stands alone.
@@ -47,10 +46,7 @@ impl Base1 {
         (*length, *format, *text) = (22, 1, 2);
         [*d0, *d1, *d2] = destination;
         [*s0, *s1, *s2] = source;
-        Self {
-            bytes,
-            length: Self::LEN,
-        }
+        Self(bytes)
     }
 
     pub(super) fn decode(content: &[u8], at: usize) -> Result<Self, FrameError> {
@@ -73,7 +69,7 @@ impl Base1 {
         for (slot, byte) in bytes.iter_mut().zip(content.iter().take(length)) {
             *slot = *byte;
         }
-        let header = Self { bytes, length };
+        let header = Self(bytes);
         let found = usize::from(header.total_length());
         if found == content.len() {
             Ok(header)
@@ -89,7 +85,14 @@ impl Base1 {
     /// The wire bytes, those of a header that follows among them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or(&self.bytes)
+        let [own, format] = self.field(0);
+        let own = usize::from(own);
+        let [second] = if format & ANOTHER != 0 {
+            self.field(own)
+        } else {
+            [0]
+        };
+        self.0.get(..own + usize::from(second)).unwrap_or(&self.0)
     }
 
     /// The format of the header; bit 0x80: another follows.
@@ -186,13 +189,13 @@ impl Base1 {
     #[must_use]
     pub fn answer(self) -> Self {
         let mut answer = Self::new(self.source(), self.destination());
-        let [_, format, text, _, _, _, _, _, _, _, _, rest @ ..] = &mut answer.bytes;
+        let [_, format, text, _, _, _, _, _, _, _, _, rest @ ..] = &mut answer.0;
         *format = self.header_format() & !ANOTHER;
         *text = self.text_format();
         let from_round_trip = 11..Self::LEN;
         for (slot, byte) in rest
             .iter_mut()
-            .zip(self.bytes.get(from_round_trip).unwrap_or(&[]))
+            .zip(self.0.get(from_round_trip).unwrap_or(&[]))
         {
             *slot = *byte;
         }
@@ -208,7 +211,7 @@ impl Base1 {
     }
 
     fn field<const N: usize>(&self, at: usize) -> [u8; N] {
-        let field = self.bytes.get(at..).and_then(<[u8]>::first_chunk);
+        let field = self.0.get(at..).and_then(<[u8]>::first_chunk);
         field.copied().unwrap_or([0; N])
     }
 }

@@ -207,8 +207,12 @@ impl LengthHeader {
     /// Writes over a field of [`LengthHeader::bytes`] zeros. The length was checked against
     /// [`LengthHeader::max`].
     pub(super) fn write(self, length: usize, field: &mut [u8]) {
-        let layout = self.layout();
         let length = u64::try_from(length + self.own()).unwrap_or(u64::MAX);
+        if let (Self::Binary2, [first, second]) = (self, &mut *field) {
+            [.., *first, *second] = length.to_be_bytes();
+            return;
+        }
+        let layout = self.layout();
         let digits = field.iter_mut().skip(layout.zeros_before);
         layout.digits.write(length, digits.take(layout.width));
     }
@@ -272,12 +276,12 @@ impl Digits {
         fn fill<'a>(field: impl Iterator<Item = &'a mut u8>, digits: impl IntoIterator<Item = u8>) {
             field.zip(digits).for_each(|(slot, digit)| *slot = digit);
         }
-        let decimal = twelve_digits(length);
         match self {
             Self::BigEndian => fill(field.rev(), length.to_le_bytes()),
             Self::LittleEndian => fill(field, length.to_le_bytes()),
-            Self::Decimal => fill(field.rev(), decimal.into_iter().rev()),
+            Self::Decimal => fill(field.rev(), twelve_digits(length).into_iter().rev()),
             Self::Packed => {
+                let decimal = twelve_digits(length);
                 let pairs = decimal.as_chunks::<2>().0.iter().rev();
                 let packed = pairs.map(|[high, low]| (high & 0x0F) << 4 | (low & 0x0F));
                 fill(field.rev(), packed);
