@@ -31,6 +31,19 @@ impl Mti {
     /// 0800, network management request.
     pub const NETWORK_REQUEST: Self = Self(*b"0800");
 
+    /// A message type for a constant.
+    ///
+    /// # Panics
+    /// Where it is not four digits: when the program is compiled, if it is in a `const`.
+    #[must_use]
+    pub const fn literal(digits: [u8; 4]) -> Self {
+        assert!(
+            matches!(digits, [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9']),
+            "an MTI is four digits"
+        );
+        Self(digits)
+    }
+
     /// The digits as they stand in an ASCII message.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 4] {

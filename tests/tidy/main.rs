@@ -107,6 +107,11 @@ const REVEALS: &[(&str, usize, &str)] = &[
         "the password goes into its block",
     ),
     (
+        "iso8583/src/element/track2.rs",
+        1,
+        "the track holds the number",
+    ),
+    (
         "issuer-sim/src/hsm.rs",
         3,
         "the PVV is made of number and password, and a password has four digits",

@@ -9,7 +9,7 @@ use nom::character::complete::char;
 use nom::combinator::{all_consuming, map_opt, verify};
 use nom::multi::many_m_n;
 
-use crate::element::{Currency, all_digits, number, twelve_digits};
+use crate::element::{Amount, Currency, all_digits, number, twelve_digits};
 use crate::error::InvalidElement;
 
 /// One to six blocks of twenty characters (ISO 8583:1987 DE 54).
@@ -17,6 +17,21 @@ use crate::error::InvalidElement;
 pub struct AdditionalAmounts(Vec<AdditionalAmount>);
 
 impl AdditionalAmounts {
+    /// An element of these blocks.
+    ///
+    /// # Errors
+    /// Where there are none or more than six, or one has more than twelve digits.
+    pub fn new(blocks: Vec<AdditionalAmount>) -> Result<Self, InvalidElement> {
+        let fits = |block: &AdditionalAmount| {
+            block.minor.unsigned_abs() <= Amount::MAX_MINOR && all_digits(&block.account_type)
+        };
+        if (1..=6).contains(&blocks.len()) && blocks.iter().all(fits) {
+            Ok(Self(blocks))
+        } else {
+            Err(invalid())
+        }
+    }
+
     /// The blocks in the order they came.
     #[must_use]
     pub fn blocks(&self) -> &[AdditionalAmount] {
@@ -47,8 +62,12 @@ impl TryFrom<&[u8]> for AdditionalAmounts {
         all_consuming(many_m_n(1, 6, block()))
             .parse(value)
             .map(|(_, blocks)| Self(blocks))
-            .map_err(|_| InvalidElement::new("additional amounts (DE 54)", "1 to 6 blocks of 20"))
+            .map_err(|_| invalid())
     }
+}
+
+const fn invalid() -> InvalidElement {
+    InvalidElement::new("additional amounts (DE 54)", "1 to 6 blocks of 20")
 }
 
 /// One block: account type, amount type, currency, sign, amount.
@@ -145,6 +164,24 @@ mod tests {
         let amounts = AdditionalAmounts::try_from(&wire[..]).unwrap();
         assert_eq!(amounts.blocks()[0].minor, -500);
         assert_eq!(AdditionalAmounts::encode(amounts.blocks()), wire);
+    }
+
+    #[test]
+    fn only_what_can_be_written_is_an_element() {
+        let block = AdditionalAmount {
+            account_type: *b"00",
+            amount_type: AmountType::AVAILABLE,
+            currency: Currency::KRW,
+            minor: -999_999_999_999,
+        };
+        assert!(AdditionalAmounts::new(vec![block; 6]).is_ok());
+        assert!(AdditionalAmounts::new(vec![block; 7]).is_err());
+        assert!(AdditionalAmounts::new(Vec::new()).is_err());
+        let more = AdditionalAmount {
+            minor: 1_000_000_000_000,
+            ..block
+        };
+        assert!(AdditionalAmounts::new(vec![more]).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! DE 4 and 49 to 51: money in integer minor units.
+//! DE 4 to 6 and 49 to 51: money in integer minor units.
 
 use core::fmt;
 
@@ -44,16 +44,19 @@ impl Amount {
     /// # Errors
     /// Where they are not twelve digits.
     pub fn parse(digits: &[u8], currency: Currency) -> Result<Self, InvalidElement> {
-        match number(digits) {
-            Some(minor) if digits.len() == 12 => Self::new(minor, currency),
-            Some(_) | None => Err(InvalidElement::new("amount", "12 digits")),
-        }
+        MinorUnits::try_from(digits).map(|minor| minor.of(currency))
     }
 
     /// The minor units: won, cents, fils.
     #[must_use]
     pub const fn minor(self) -> u64 {
         self.minor
+    }
+
+    /// The minor units as DE 4 carries them, without their currency.
+    #[must_use]
+    pub const fn minor_units(self) -> MinorUnits {
+        MinorUnits(self.minor)
     }
 
     /// The currency they are counted in.
@@ -72,6 +75,57 @@ impl Amount {
     #[must_use]
     pub fn to_decimal(self) -> Decimal {
         Decimal::from_i128_with_scale(i128::from(self.minor), self.currency.exponent())
+    }
+}
+
+/// An amount whose currency stands elsewhere: twelve digits (ISO 8583:1987 DE 4 to 6).
+///
+/// Only what knows the currency can say how much it is: see [`MinorUnits::of`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MinorUnits(u64);
+
+impl MinorUnits {
+    /// The amount, in the currency of DE 49 (for DE 4), 50 (for DE 5) or 51 (for DE 6).
+    #[must_use]
+    pub const fn of(self, currency: Currency) -> Amount {
+        Amount {
+            minor: self.0,
+            currency,
+        }
+    }
+
+    /// The number: won, cents, fils.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The twelve digits of DE 4.
+    #[must_use]
+    pub fn to_digits(self) -> [u8; 12] {
+        twelve_digits(self.0)
+    }
+}
+
+impl TryFrom<u64> for MinorUnits {
+    type Error = InvalidElement;
+
+    fn try_from(minor: u64) -> Result<Self, InvalidElement> {
+        if minor > Amount::MAX_MINOR {
+            return Err(InvalidElement::new("amount", "12 digits"));
+        }
+        Ok(Self(minor))
+    }
+}
+
+impl TryFrom<&[u8]> for MinorUnits {
+    type Error = InvalidElement;
+
+    fn try_from(digits: &[u8]) -> Result<Self, InvalidElement> {
+        match number(digits) {
+            Some(minor) if digits.len() == 12 => Self::try_from(minor),
+            Some(_) | None => Err(InvalidElement::new("amount", "12 digits")),
+        }
     }
 }
 
@@ -215,5 +269,12 @@ mod tests {
         let amount = Amount::parse(b"000000015000", Currency::KRW).unwrap();
         assert_eq!(amount.minor(), 15_000);
         assert_eq!(&amount.to_digits(), b"000000015000");
+        let units = amount.minor_units();
+        assert_eq!(
+            (units.number(), units.to_digits()),
+            (15_000, amount.to_digits())
+        );
+        assert_eq!(units.of(Currency::KRW), amount);
+        assert!(MinorUnits::try_from(1_000_000_000_000).is_err());
     }
 }

@@ -2,25 +2,40 @@
 
 mod additional_amounts;
 mod amount;
+mod concealed;
 mod date_time;
+mod expiry;
+mod fixed;
+mod institution;
 mod original;
 mod pan;
 mod pos_entry;
 mod private_data;
 mod processing_code;
 mod response_code;
+mod stan;
 mod track2;
 
 pub use additional_amounts::{AdditionalAmount, AdditionalAmounts, AmountType};
 pub(crate) use amount::twelve_digits;
-pub use amount::{Amount, Currency};
-pub use date_time::{local_date, local_time, transmission_time};
+pub use amount::{Amount, Currency, MinorUnits};
+pub use concealed::Concealed;
+pub use date_time::{
+    LocalTime, MonthDay, TransmissionTime, local_date, local_time, transmission_time,
+};
+pub use expiry::Expiry;
+pub use fixed::{
+    ApprovalCode, MerchantId, MerchantLocation, MerchantType, NetworkCode, PosCondition, Rrn,
+    TerminalId,
+};
+pub use institution::InstitutionId;
 pub use original::OriginalData;
 pub use pan::{Pan, passes_luhn};
 pub use pos_entry::PosEntryMode;
 pub use private_data::{PrivateData, PrivateDataError};
 pub use processing_code::{ProcessingCode, TransactionType};
 pub use response_code::ResponseCode;
+pub use stan::Stan;
 pub use track2::Track2;
 
 /// Are all bytes decimal digits?
