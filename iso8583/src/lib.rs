@@ -9,6 +9,7 @@
 //! - [`Message`], [`Mti`], [`Bitmap`]: a message as values, whatever the wire
 //! - [`spec`]: dialects as data; [`Dialect::decode`] and [`Dialect::encode`]
 //! - [`element`]: the data elements programs reckon with, as types
+//! - [`typed`]: messages as structs of these types, by a derive
 //! - [`crypto`]: keys and PIN blocks
 //! - [`frame`]: lengths and TPDU, bytes to frames
 //! - [`session`]: sign-on, echo, matching and deadlines of one link
@@ -46,12 +47,15 @@ mod mti;
 mod respond;
 pub mod session;
 pub mod spec;
+pub mod typed;
 
 pub use bitmap::Bitmap;
 pub use codec::{Change, Undecodable, Value, View};
 pub use describe::Description;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind, InvalidElement, Path};
+pub use iso8583_derive::TypedMessage;
 pub use key::FieldKey;
 pub use message::Message;
 pub use mti::{Class, Mti};
 pub use spec::Dialect;
+pub use typed::TypedMessage;

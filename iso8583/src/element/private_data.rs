@@ -1,5 +1,8 @@
 //! DE 48 of the house: tag n2, length n3, value.
 
+use core::fmt;
+use std::borrow::Cow;
+
 use nom::Parser;
 use nom::bytes::complete::take;
 use nom::combinator::{all_consuming, map_opt};
@@ -9,9 +12,9 @@ use thiserror::Error;
 use crate::element::{number, twelve_digits};
 
 /// The house's layout of DE 48: `tag n2 | length n3 | value`, each tag at most once; tags nobody
-/// knows are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrivateData<'a>(Vec<(u8, &'a [u8])>);
+/// knows are kept. `Debug` shows which tags there are and no value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PrivateData<'a>(Vec<(u8, Cow<'a, [u8]>)>);
 
 impl<'a> PrivateData<'a> {
     /// Mall id.
@@ -50,23 +53,35 @@ impl<'a> PrivateData<'a> {
             }
             seen |= bit;
         }
-        Ok(Self(tags))
+        let tags = tags.into_iter();
+        Ok(Self(tags.map(|(tag, value)| (tag, value.into())).collect()))
     }
 
     /// A tag's value.
     #[must_use]
-    pub fn get(&self, tag: u8) -> Option<&'a [u8]> {
-        self.0
-            .iter()
-            .find(|(other, _)| *other == tag)
-            .map(|(_, value)| *value)
+    pub fn get(&self, tag: u8) -> Option<&[u8]> {
+        let mut tags = self.tags();
+        tags.find_map(|(other, value)| (other == tag).then_some(value))
+    }
+
+    /// Every tag with its value, in the order they came.
+    pub fn tags(&self) -> impl Iterator<Item = (u8, &[u8])> {
+        self.0.iter().map(|(tag, value)| (*tag, &**value))
+    }
+
+    /// The same, no longer part of the message it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> PrivateData<'static> {
+        let tags = self.0.into_iter();
+        let owned = tags.map(|(tag, value)| (tag, Cow::Owned(value.into_owned())));
+        PrivateData(owned.collect())
     }
 
     /// The element with the tags an answer repeats (01 to 03 and 14); None where there is none.
     #[must_use]
     pub fn echo(&self) -> Option<Vec<u8>> {
-        let echoed = self.0.iter().filter(|(tag, _)| Self::ECHOED.contains(tag));
-        let element = Self::encode(echoed.copied());
+        let echoed = self.tags().filter(|(tag, _)| Self::ECHOED.contains(tag));
+        let element = Self::encode(echoed);
         (!element.is_empty()).then_some(element)
     }
 
@@ -82,6 +97,14 @@ impl<'a> PrivateData<'a> {
             element.extend_from_slice(value);
         }
         element
+    }
+}
+
+impl fmt::Debug for PrivateData<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tags = self.tags().map(|(tag, _)| tag);
+        f.write_str("PrivateData")?;
+        f.debug_list().entries(tags).finish()
     }
 }
 
@@ -128,6 +151,16 @@ mod tests {
                 Err(PrivateDataError::OtherLayout)
             );
         }
+    }
+
+    #[test]
+    fn on_its_own_it_is_the_same_and_shows_no_value() {
+        let owned = {
+            let wire = GOLDEN.to_vec();
+            PrivateData::parse(&wire).unwrap().into_owned()
+        };
+        assert_eq!(PrivateData::encode(owned.tags()), GOLDEN);
+        assert_eq!(format!("{owned:?}"), "PrivateData[1, 2, 3, 4]");
     }
 
     #[test]
