@@ -1,0 +1,3 @@
+//! The `iso8583` command: what is in a capture, a dump or a message.
+
+pub mod capture;

@@ -1,0 +1,3 @@
+//! The `iso8583` command.
+
+fn main() {}
