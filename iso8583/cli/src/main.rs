@@ -1,3 +1,7 @@
 //! The `iso8583` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    iso8583_cli::cli::main_with_args()
+}

@@ -26,6 +26,17 @@ pub struct Conversation {
     pub end: Option<End>,
 }
 
+impl Conversation {
+    /// Sender and receiver of one direction.
+    #[must_use]
+    pub const fn ends(&self, direction: Direction) -> (SocketAddr, SocketAddr) {
+        match direction {
+            Direction::ToServer => (self.client, self.server),
+            Direction::ToClient => (self.server, self.client),
+        }
+    }
+}
+
 /// How a conversation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {

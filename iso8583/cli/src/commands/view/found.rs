@@ -1,0 +1,130 @@
+//! What was found in the input, and where.
+
+use iso8583::frame::Tpdu;
+use iso8583::{DecodeError, Dialect, Message, Undecodable};
+use jiff::Timestamp;
+
+use crate::capture::Direction;
+use crate::cli::Options;
+use crate::frames::{Piece, Reason};
+
+/// A stretch of the input, read as far as that goes.
+pub(super) struct Found<'a> {
+    pub(super) place: Place,
+    pub(super) tpdu: Option<Tpdu>,
+    /// The message, without what frames it; what was passed over. **In clear.**
+    pub(super) bytes: &'a [u8],
+    pub(super) content: Content,
+}
+
+/// Where it was found.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// In bytes that tell nothing of who sent them.
+    Alone,
+    /// In a capture.
+    Said {
+        /// By index.
+        conversation: usize,
+        direction: Direction,
+        time: Option<Timestamp>,
+    },
+}
+
+pub(super) enum Content {
+    Message(&'static Dialect, Message),
+    Faulty(&'static Dialect, Box<Undecodable>),
+    Skipped(Reason),
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn of_piece(
+        place: Place,
+        piece: &Piece,
+        stream: &'a [u8],
+        options: &Options,
+    ) -> Self {
+        let bytes = stream.get(piece.range()).unwrap_or_default();
+        match piece {
+            Piece::Frame { tpdu, .. } => finding(place, *tpdu, bytes, options),
+            Piece::Skipped { reason, .. } => Self {
+                place,
+                tpdu: None,
+                bytes,
+                content: Content::Skipped(*reason),
+            },
+        }
+    }
+
+    pub(super) const fn time(&self) -> Option<Timestamp> {
+        match self.place {
+            Place::Alone => None,
+            Place::Said { time, .. } => time,
+        }
+    }
+
+    pub(super) const fn conversation(&self) -> Option<usize> {
+        match self.place {
+            Place::Alone => None,
+            Place::Said { conversation, .. } => Some(conversation),
+        }
+    }
+
+    /// What is wrong with it; bytes that the capture does not let us read are no fault of theirs.
+    pub(super) const fn is_faulty(&self) -> bool {
+        match self.content {
+            Content::Message(..) | Content::Skipped(Reason::OutOfStep) => false,
+            Content::Faulty(..) | Content::Skipped(Reason::Frame(_) | Reason::Incomplete) => true,
+        }
+    }
+}
+
+/// A message alone, read in the dialect asked for, or in that which gets furthest.
+pub(super) fn finding<'a>(
+    place: Place,
+    tpdu: Option<Tpdu>,
+    bytes: &'a [u8],
+    options: &Options,
+) -> Found<'a> {
+    let mut furthest: Option<Content> = None;
+    for dialect in dialects(options) {
+        match dialect.decode(bytes) {
+            Ok(message) => {
+                furthest = Some(Content::Message(dialect, message));
+                break;
+            }
+            Err(undecodable) => {
+                let before = furthest.as_ref().and_then(fault).map(|fault| fault.offset);
+                if before.is_none_or(|before| undecodable.error.offset > before) {
+                    furthest = Some(Content::Faulty(dialect, undecodable));
+                }
+            }
+        }
+    }
+    Found {
+        place,
+        tpdu,
+        bytes,
+        // There is a dialect in any case.
+        content: furthest.unwrap_or(Content::Skipped(Reason::OutOfStep)),
+    }
+}
+
+/// Is there a message in the dialect asked for, or in any?
+pub(super) fn is_message(bytes: &[u8], options: &Options) -> bool {
+    dialects(options).any(|dialect| dialect.decode(bytes).is_ok())
+}
+
+fn dialects(options: &Options) -> impl Iterator<Item = &'static Dialect> {
+    let asked = options.spec;
+    Dialect::built_in()
+        .into_iter()
+        .filter(move |dialect| asked.is_none_or(|asked| asked.name() == dialect.name()))
+}
+
+pub(super) fn fault(content: &Content) -> Option<&DecodeError> {
+    match content {
+        Content::Faulty(_, undecodable) => Some(&undecodable.error),
+        Content::Message(..) | Content::Skipped(_) => None,
+    }
+}
