@@ -70,11 +70,13 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// What is wrong with it; bytes that the capture does not let us read are no fault of theirs.
+    /// Is it wrong? What a capture does not hold to the end is no fault of who sent it.
     pub(super) const fn is_faulty(&self) -> bool {
-        match self.content {
-            Content::Message(..) | Content::Skipped(Reason::OutOfStep) => false,
-            Content::Faulty(..) | Content::Skipped(Reason::Frame(_) | Reason::Incomplete) => true,
+        match (&self.content, self.place) {
+            (Content::Message(..) | Content::Skipped(Reason::OutOfStep), _)
+            | (Content::Skipped(Reason::Incomplete), Place::Said { .. }) => false,
+            (Content::Faulty(..) | Content::Skipped(Reason::Frame(_)), _)
+            | (Content::Skipped(Reason::Incomplete), Place::Alone) => true,
         }
     }
 }

@@ -175,12 +175,15 @@ fn content(
             let error = &undecodable.error;
             let text = error.to_string();
             writeln!(out, "{indent}{FAULT}{text}{FAULT:#}")?;
-            dump(found.bytes, Some((error.offset, &text)), options, out)
+            dump(found.bytes, (error.offset, &text), options, out)
         }
         Content::Skipped(reason) => {
             writeln!(out, "{indent}{FAULT}{reason}{FAULT:#}")?;
-            let start = found.bytes.get(..SKIPPED_SHOWN).unwrap_or(found.bytes);
-            dump(start, None, options, out)
+            if options.clear {
+                let start = found.bytes.get(..SKIPPED_SHOWN).unwrap_or(found.bytes);
+                Hexdump::new(start, &[]).write(out)?;
+            }
+            Ok(())
         }
     }
 }
@@ -215,25 +218,25 @@ fn describe(message: &Message, options: &Options) -> String {
     format!("{}{fields}", message.mti())
 }
 
-/// The rows around a fault. Where fields lie is not known for sure where one is faulty, so all is
-/// masked behind the first bytes, in which no dialect has more than MTI and bitmap.
+/// The rows around a fault. Where fields lie is not known for sure where one is faulty: all is
+/// masked but MTI and bitmap, and these too where they were not read.
 fn dump(
     bytes: &[u8],
-    fault: Option<(usize, &str)>,
+    (at, note): (usize, &str),
     options: &Options,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let hidden = SHOWN..usize::MAX;
-    let masked = if options.clear {
-        &[][..]
+    let hidden = if options.clear {
+        0..0
+    } else if at < SHOWN {
+        0..usize::MAX
     } else {
-        slice::from_ref(&hidden)
+        SHOWN..usize::MAX
     };
-    let dump = Hexdump::new(bytes, masked);
-    match fault {
-        Some((at, note)) => dump.mark(at..at + 1, note).around(1).write(out),
-        None => dump.write(out),
-    }
+    Hexdump::new(bytes, slice::from_ref(&hidden))
+        .mark(at..at + 1, note)
+        .around(1)
+        .write(out)
 }
 
 fn ending(conversation: &Conversation) -> String {
