@@ -51,7 +51,7 @@ pub struct Options {
     #[arg(long, global = true, value_enum, default_value_t = Layout::Table)]
     pub format: Layout,
     /// When to use colours
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     pub color: ColorChoice,
 }
 

@@ -273,7 +273,10 @@ mod tests {
     proptest! {
         #[test]
         fn pieces_follow_one_another_to_the_end(
-            bytes in prop::collection::vec(prop::sample::select(vec![0_u8, 1, 2, 0x30, 0xFF]), 0..80),
+            bytes in prop::collection::vec(
+                prop::sample::select(vec![0_u8, 1, 2, 0x30, 0xFF]),
+                0..80,
+            ),
             every in 1..9_usize,
             in_step in any::<bool>(),
             name in prop::sample::select(Framing::NAMES.to_vec()),

@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn rows_have_offset_bytes_and_text() {
-        insta::assert_snapshot!(plain(&Hexdump::new(b"0800\x82 \x00\x00\xFF\x7F~A 0123456", &[])), @r"
+        let bytes = b"0800\x82 \x00\x00\xFF\x7F~A 0123456";
+        insta::assert_snapshot!(plain(&Hexdump::new(bytes, &[])), @r"
         0000  30 38 30 30 82 20 00 00 ff 7f 7e 41 20 30 31 32  |0800. ....~A 012|
         0010  33 34 35 36                                      |3456|
         ");

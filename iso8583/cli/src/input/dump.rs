@@ -33,7 +33,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<u8>, InputError> {
         let expected = bytes.len();
         if found != expected {
             let hint = if found == 0 {
-                "a second packet begins, give one at a time"
+                "a second packet begins, give one"
             } else {
                 "a line is missing or not whole"
             };

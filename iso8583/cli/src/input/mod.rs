@@ -118,7 +118,7 @@ pub enum InputError {
         offset: usize,
     },
     /// Text that is none of what we know.
-    #[error("neither hex nor base64 nor a capture: say --input binary to take it as it is")]
+    #[error("neither hex, base64 nor a capture: --input binary takes it as it is")]
     Unknown,
     /// What is to be a capture is none.
     #[error(transparent)]
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn ok_a_repeated_line_of_hexdump_is_filled_in() {
-        let dump = "00000000  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n\
+        let dump = "00000000  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |........|\n\
                     *\n\
                     00000030  41 42                                             |AB|\n\
                     00000032\n";
@@ -385,7 +385,10 @@ mod tests {
             @"hex input, line 1, column 9: expected a second hex digit, found the end of a byte"
         );
         insta::assert_snapshot!(err("\n \n"), @"the input is empty");
-        insta::assert_snapshot!(err("# nothing but words\n"), @"neither hex nor base64 nor a capture: say --input binary to take it as it is");
+        insta::assert_snapshot!(
+            err("# nothing but words\n"),
+            @"neither hex, base64 nor a capture: --input binary takes it as it is"
+        );
     }
 
     #[test]
@@ -396,7 +399,7 @@ mod tests {
         );
         insta::assert_snapshot!(
             err("0000  30 38\n\n0000  30 38\n"),
-            @"dump, line 3: expected offset 0002, found 0000: a second packet begins, give one at a time"
+            @"dump, line 3: expected offset 0002, found 0000: a second packet begins, give one"
         );
         insta::assert_snapshot!(
             err("0000  30 ** 30 30 |0*00|"),

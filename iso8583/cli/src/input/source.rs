@@ -163,7 +163,7 @@ mod tests {
         );
         insta::assert_snapshot!(
             error("what? this!"),
-            @"the argument: neither hex nor base64 nor a capture: say --input binary to take it as it is"
+            @"the argument: neither hex, base64 nor a capture: --input binary takes it as it is"
         );
         assert!(!error("0200 9999990100000005 CO. LTD").contains("9999"));
     }
