@@ -247,7 +247,11 @@ mod tests {
         let pieces = cut_bytes(b"0001a00x1b", &framer("ascii4"));
         let rest = Piece::Skipped {
             bytes: 5..10,
-            reason: Reason::Frame(FrameError::LengthNotDecimal),
+            reason: Reason::Frame(FrameError::Unexpected {
+                at: 2,
+                expected: "a decimal digit",
+                found: b'x',
+            }),
         };
         assert_eq!(pieces, [frame(4..5), rest]);
     }
