@@ -249,7 +249,7 @@ mod tests {
             bytes: 5..10,
             reason: Reason::Frame(FrameError::Unexpected {
                 at: 2,
-                expected: "a decimal digit",
+                expected: "a decimal digit of the length",
                 found: b'x',
             }),
         };
