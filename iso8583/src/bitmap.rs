@@ -134,17 +134,22 @@ impl Bitmap {
 
     /// The data elements in ascending order.
     pub fn iter(self) -> impl Iterator<Item = u8> {
-        let [first, second, third] = self.0;
-        [(1_u8, first), (65, second), (129, third)]
-            .into_iter()
-            .flat_map(|(lowest, bits)| {
-                let mut rest = bits;
-                core::iter::from_fn(move || {
-                    let place = rest.leading_zeros();
-                    rest &= !FIRST.checked_shr(place)?;
-                    Some(lowest + u8::try_from(place).ok()?)
-                })
-            })
+        let mut maps = self.0;
+        let mut lowest = 1_u8;
+        core::iter::from_fn(move || {
+            // At most two maps are passed before one has a bit, or there is none.
+            while let [0, second, third] = maps {
+                if second | third == 0 {
+                    return None;
+                }
+                maps = [second, third, 0];
+                lowest += 64;
+            }
+            let [first, ..] = &mut maps;
+            let place = first.leading_zeros();
+            *first &= !(FIRST >> place);
+            Some(lowest + u8::try_from(place).ok()?)
+        })
     }
 
     /// The three maps, without the bits that say that another follows.

@@ -178,6 +178,17 @@ impl Message {
         }
     }
 
+    /// All values as they lie, and where each lies among them, ascending by data element.
+    pub(crate) fn laid_out(&self) -> (&[u8], impl Iterator<Item = (u8, core::ops::Range<usize>)>) {
+        let places = self.spans.iter().map(|span| span.range());
+        (&self.values, self.present.iter().zip(places))
+    }
+
+    /// Was the wire form of anything kept?
+    pub(crate) const fn keeps_wire(&self) -> bool {
+        self.kept.is_some()
+    }
+
     /// Bytes of all values, and of what lies between them.
     pub(crate) fn values_len(&self) -> usize {
         self.values.len()

@@ -30,20 +30,30 @@ impl Check {
     }
 }
 
-/// No early way out: that is what lets the loop be vectorised.
+/// No early way out: that is what lets the loops be vectorised. What is left over of a chunk is
+/// looked at together with what is before it.
 #[inline(always)]
 fn every(bytes: &[u8], pass: impl Fn(u8) -> bool) -> bool {
-    let (chunks, rest) = bytes.as_chunks::<16>();
-    let mut failed = 0_u8;
-    for chunk in chunks {
-        failed |= chunk
+    let failed = |bytes: &[u8]| {
+        bytes
             .iter()
-            .fold(0, |failed, byte| failed | u8::from(!pass(*byte)));
+            .fold(0_u8, |failed, byte| failed | u8::from(!pass(*byte)))
+    };
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    if let Some(last) = bytes.last_chunk::<16>() {
+        let mut any = failed(last);
+        for chunk in chunks {
+            any |= failed(chunk);
+        }
+        return any == 0;
     }
-    failed |= rest
-        .iter()
-        .fold(0, |failed, byte| failed | u8::from(!pass(*byte)));
-    failed == 0
+    match (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
+        (Some(first), Some(last)) => failed(first) | failed(last) == 0,
+        _ => match (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+            (Some(first), Some(last)) => failed(first) | failed(last) == 0,
+            _ => failed(rest) == 0,
+        },
+    }
 }
 
 #[cfg(test)]
@@ -64,8 +74,10 @@ mod tests {
                 for byte in 0..=u8::MAX {
                     let mut bytes = [fine; 20];
                     bytes[place] = byte;
-                    let expected = class.first_foreign(&bytes).is_none();
-                    assert_eq!(check.passes(&bytes), expected, "{check:?} {byte:02X}");
+                    for bytes in [&bytes[..], &bytes[..=place], &bytes[place..]] {
+                        let expected = class.first_foreign(bytes).is_none();
+                        assert_eq!(check.passes(bytes), expected, "{check:?} {byte:02X}");
+                    }
                 }
             }
         }

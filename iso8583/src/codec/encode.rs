@@ -48,12 +48,68 @@ impl Dialect {
     /// Where a value does not fit its element, or the message its buffer: the error says how much
     /// room it needs.
     pub fn encode_into(&self, message: &Message, buffer: &mut [u8]) -> Result<usize, EncodeError> {
+        if !message.keeps_wire()
+            && let Some(len) = self.encode_swiftly(message, buffer)
+        {
+            return Ok(len);
+        }
+        self.encode_plainly(message, buffer)
+    }
+
+    /// Values that lie one behind the other are checked and copied together, as far as they are of
+    /// one kind. None where anything is uncommon or wrong.
+    fn encode_swiftly(&self, message: &Message, buffer: &mut [u8]) -> Option<usize> {
+        let len = buffer.len();
+        let mut out = Room::new(buffer);
+        self.put_start(message, &mut out);
+        let (values, places) = message.laid_out();
+        let ops = self.plan().ops();
+        let mut run = (Check::Nothing, 0..0);
+        let mut pending = 0..0;
+        for (de, place) in places {
+            let op = *ops.get(usize::from(de))?;
+            if !op.identity {
+                out.put_all(values.get(pending)?);
+                pending = 0..0;
+                put_swiftly(op, values.get(place)?, &mut out)?;
+                continue;
+            }
+            let units = place.len();
+            let max = usize::from(op.len);
+            if op.reach == Reach::Fixed {
+                (units == max).then_some(())?;
+            } else {
+                (units <= max).then_some(())?;
+                out.put_all(values.get(pending.clone())?);
+                pending = place.start..place.start;
+                put_length(op.reach, units, &mut out)?;
+            }
+            if op.check == run.0 && place.start == run.1.end {
+                run.1.end = place.end;
+            } else {
+                run.0.passes(values.get(run.1)?).then_some(())?;
+                run = (op.check, place.clone());
+            }
+            if place.start == pending.end {
+                pending.end = place.end;
+            } else {
+                out.put_all(values.get(pending)?);
+                pending = place;
+            }
+        }
+        run.0.passes(values.get(run.1)?).then_some(())?;
+        out.put_all(values.get(pending)?);
+        let needed = out.len();
+        (needed <= len.min(usize::from(u16::MAX))).then_some(needed)
+    }
+
+    /// Field by field.
+    fn encode_plainly(&self, message: &Message, buffer: &mut [u8]) -> Result<usize, EncodeError> {
         let len = buffer.len();
         let mut out = Room::new(buffer);
         self.put_start(message, &mut out);
         for (de, value) in message.fields() {
-            let kept = message.kept_wire(de);
-            let done = match kept {
+            let done = match message.kept_wire(de) {
                 Some(wire) if self.reads_as(de, wire, value) => {
                     out.put_all(wire);
                     Ok(())
@@ -64,19 +120,18 @@ impl Dialect {
         }
         let needed = out.len();
         let limit = usize::from(u16::MAX);
-        let last = || message.present().last().unwrap_or(0);
-        if needed > limit {
-            let kind = EncodeErrorKind::Length {
+        let kind = if needed > limit {
+            EncodeErrorKind::Length {
                 expected: limit,
                 found: needed,
-            };
-            return Err(EncodeError { de: last(), kind });
-        }
-        if needed > len {
-            let kind = EncodeErrorKind::NoRoom { needed };
-            return Err(EncodeError { de: last(), kind });
-        }
-        Ok(needed)
+            }
+        } else if needed > len {
+            EncodeErrorKind::NoRoom { needed }
+        } else {
+            return Ok(needed);
+        };
+        let de = message.present().last().unwrap_or(0);
+        Err(EncodeError { de, kind })
     }
 
     fn put_start(&self, message: &Message, out: &mut impl Sink) {
@@ -217,17 +272,14 @@ fn put_swiftly(op: Op, value: &[u8], out: &mut impl Sink) -> Option<()> {
         }
         Reach::Fixed if op.check == Check::Hex => units * 2 == len,
         Reach::Fixed => units == len,
-        Reach::Ascii | Reach::AsciiHex | Reach::Bcd | Reach::BcdPacked => units <= len,
+        Reach::Ascii2 | Reach::Bcd2 | Reach::BcdPacked2 => units <= len && units < 100,
+        Reach::Ascii3 | Reach::AsciiHex3 | Reach::Bcd4 => units <= len && units < 1000,
         Reach::Plain | Reach::Unknown => false,
     };
     if !fits || !text.passes(value) {
         return None;
     }
-    match op.reach {
-        Reach::Ascii | Reach::AsciiHex => put_ascii_length(units, op.prefix, out)?,
-        Reach::Bcd | Reach::BcdPacked => put_bcd_length(units, op.prefix, out)?,
-        Reach::Fixed | Reach::Plain | Reach::Unknown => {}
-    }
+    put_length(op.reach, units, out)?;
     if packed {
         let odd = usize::from(units % 2 == 1);
         let (first, pairs) = value.split_at_checked(odd)?;
@@ -241,25 +293,20 @@ fn put_swiftly(op: Op, value: &[u8], out: &mut impl Sink) -> Option<()> {
     Some(())
 }
 
-fn put_ascii_length(units: usize, digits: u8, out: &mut impl Sink) -> Option<()> {
-    let units = u16::try_from(units).ok().filter(|units| *units < 1000)?;
-    let digit = |value: u16| u8::try_from(value % 10).map(|digit| b'0' + digit).ok();
-    let text = [digit(units / 100)?, digit(units / 10)?, digit(units)?];
-    match digits {
-        2 if units < 100 => out.put_all(text.get(1..)?),
-        3 => out.put_all(&text),
-        _ => return None,
-    }
-    Some(())
-}
-
-fn put_bcd_length(units: usize, width: u8, out: &mut impl Sink) -> Option<()> {
-    let units = u16::try_from(units).ok().filter(|units| *units < 1000)?;
-    let pair = |value: u16| u8::try_from((value / 10 % 10) << 4 | value % 10).ok();
-    match width {
-        1 if units < 100 => out.put(pair(units)?),
-        2 => out.put_all(&[pair(units / 100)?, pair(units)?]),
-        _ => return None,
+/// Appends the length prefix of a field of common form; None where it cannot say so much.
+#[inline(always)]
+fn put_length(reach: Reach, units: usize, out: &mut impl Sink) -> Option<()> {
+    let short = u16::try_from(units).ok().filter(|units| *units < 1000)?;
+    let digit = |number: u16| u8::try_from(number % 10).unwrap_or(0);
+    let (a, b, c) = (digit(short / 100), digit(short / 10), digit(short));
+    match reach {
+        Reach::Fixed => {}
+        Reach::Ascii3 | Reach::AsciiHex3 => out.put_all(&[b'0' + a, b'0' + b, b'0' + c]),
+        Reach::Bcd4 => out.put_all(&[a, b << 4 | c]),
+        _ if a > 0 => return None,
+        Reach::Ascii2 => out.put_all(&[b'0' + b, b'0' + c]),
+        Reach::Bcd2 | Reach::BcdPacked2 => out.put(b << 4 | c),
+        Reach::Plain | Reach::Unknown => return None,
     }
     Some(())
 }

@@ -43,13 +43,17 @@ impl Dialect {
     /// Where the bytes are not exactly one message of this dialect: the error names the element
     /// and the byte, and comes with what was read before.
     pub fn decode(&self, bytes: &[u8]) -> Result<Message, Box<Undecodable>> {
-        match self.walk::<true>(bytes, crate::Bitmap::LAST) {
-            Ok(view) => view.to_message().map_err(|error| {
+        let mut view = View::unread(self, bytes);
+        if self.swift::<true>(&mut view, crate::Bitmap::LAST).is_some() {
+            return view.to_message().map_err(|error| {
                 Box::new(Undecodable {
                     error,
                     partial: None,
                 })
-            }),
+            });
+        }
+        match self.plain::<true>(bytes, crate::Bitmap::LAST) {
+            Ok(view) => Ok(view.readable()),
             Err(stopped) => Err(Box::new(Undecodable {
                 partial: stopped.view.map(|view| view.readable()),
                 error: stopped.error,

@@ -1,14 +1,14 @@
 //! The table of a dialect made ready for walking: eight bytes a data element.
 
-use crate::spec::{Align, Class, Counting, Dialect, Encoding, Field, Length, PrefixCoding};
+use crate::spec::{Align, Class, Counting, Dialect, Encoding, Field, Length, Prefix, PrefixCoding};
 
 /// What the walk has to know of each data element, by its number.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan(Vec<Op>);
+pub(crate) struct Plan(Box<[Op; 256]>);
 
 impl Default for Plan {
     fn default() -> Self {
-        Self(vec![Op::UNKNOWN; 256])
+        Self(Box::new([Op::UNKNOWN; 256]))
     }
 }
 
@@ -22,6 +22,11 @@ impl Plan {
             }
         }
         plan
+    }
+
+    /// What to do with each data element.
+    pub(crate) const fn ops(&self) -> &[Op; 256] {
+        &self.0
     }
 
     /// What to do with a data element.
@@ -39,8 +44,12 @@ pub(crate) struct Op {
     pub(crate) check: Check,
     /// Bytes of the length prefix.
     pub(crate) prefix: u8,
+    /// Must more be looked at than a run of neighbours shows?
+    pub(crate) alone: bool,
     /// Has it subfields?
     pub(crate) composite: bool,
+    /// Is the value what stands on the wire behind the prefix?
+    pub(crate) identity: bool,
     /// Bytes on the wire where it is fixed, units at most where it is not.
     pub(crate) len: u16,
 }
@@ -52,14 +61,18 @@ pub(crate) enum Reach {
     Unknown,
     /// So many bytes.
     Fixed,
-    /// ASCII digits say how many bytes.
-    Ascii,
-    /// ASCII digits say how many bytes, which stand as hex.
-    AsciiHex,
-    /// Packed digits say how many bytes.
-    Bcd,
-    /// Packed digits say how many packed digits, aligned right behind a zero.
-    BcdPacked,
+    /// Two ASCII digits say how many bytes.
+    Ascii2,
+    /// Three ASCII digits say how many bytes.
+    Ascii3,
+    /// Three ASCII digits say how many bytes, which stand as hex.
+    AsciiHex3,
+    /// Two packed digits say how many bytes.
+    Bcd2,
+    /// Four packed digits say how many bytes.
+    Bcd4,
+    /// Two packed digits say how many packed digits, aligned right behind a zero.
+    BcdPacked2,
     /// In another way: see [`Field::locate`].
     Plain,
 }
@@ -94,7 +107,9 @@ impl Op {
         reach: Reach::Unknown,
         check: Check::Plain,
         prefix: 0,
+        alone: true,
         composite: false,
+        identity: false,
         len: 0,
     };
 
@@ -106,41 +121,41 @@ impl Op {
             }
             Length::Variable { prefix, max } => {
                 let width = u8::try_from(prefix.width()).unwrap_or(u8::MAX);
-                (reach(field, prefix.coding, prefix.counting), width, max)
+                (reach(field, prefix), width, max)
             }
         };
+        let check = check(field);
         Self {
             reach,
-            check: check(field),
+            check,
             prefix,
+            alone: matches!(check, Check::PackedOdd | Check::Plain) || reach == Reach::BcdPacked2,
             composite: field.content().is_some(),
+            identity: matches!(field.encoding(), Encoding::Ascii | Encoding::Binary)
+                && check != Check::Plain
+                && reach != Reach::Plain,
             len,
         }
     }
 }
 
-const fn reach(field: &Field, coding: PrefixCoding, counting: Counting) -> Reach {
-    match (coding, field.encoding(), counting) {
-        (
-            PrefixCoding::Ascii,
-            Encoding::Ascii | Encoding::Ebcdic(_),
-            Counting::Characters | Counting::Bytes,
-        )
-        | (PrefixCoding::Ascii, Encoding::Binary | Encoding::EucKr, Counting::Bytes) => {
-            Reach::Ascii
-        }
-        (PrefixCoding::Ascii, Encoding::Hex, Counting::Bytes) => Reach::AsciiHex,
-        (
-            PrefixCoding::Bcd,
-            Encoding::Ascii | Encoding::Ebcdic(_),
-            Counting::Characters | Counting::Bytes,
-        )
-        | (PrefixCoding::Bcd, Encoding::Binary | Encoding::EucKr, Counting::Bytes) => Reach::Bcd,
-        (
-            PrefixCoding::Bcd,
-            Encoding::Bcd { align, fill },
-            Counting::Characters | Counting::Nibbles,
-        ) if is_right_zero(align, fill) => Reach::BcdPacked,
+fn reach(field: &Field, prefix: Prefix) -> Reach {
+    // Does the prefix count the bytes that follow?
+    let by_bytes = match (field.encoding(), prefix.counting) {
+        (Encoding::Ascii | Encoding::Ebcdic(_), Counting::Characters | Counting::Bytes)
+        | (Encoding::Binary | Encoding::EucKr, Counting::Bytes) => true,
+        _ => false,
+    };
+    let as_hex = field.encoding() == Encoding::Hex && prefix.counting == Counting::Bytes;
+    let packed = matches!(field.encoding(), Encoding::Bcd { align, fill } if is_right_zero(align, fill))
+        && prefix.counting != Counting::Bytes;
+    match (prefix.coding, prefix.digits) {
+        (PrefixCoding::Ascii, 2) if by_bytes => Reach::Ascii2,
+        (PrefixCoding::Ascii, 3) if by_bytes => Reach::Ascii3,
+        (PrefixCoding::Ascii, 3) if as_hex => Reach::AsciiHex3,
+        (PrefixCoding::Bcd, 2) if by_bytes => Reach::Bcd2,
+        (PrefixCoding::Bcd, 3 | 4) if by_bytes => Reach::Bcd4,
+        (PrefixCoding::Bcd, 2) if packed => Reach::BcdPacked2,
         _ => Reach::Plain,
     }
 }

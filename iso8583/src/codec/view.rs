@@ -41,6 +41,20 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// Before the walk.
+    #[inline]
+    pub(super) const fn unread(dialect: &'a Dialect, bytes: &'a [u8]) -> Self {
+        Self {
+            dialect,
+            bytes,
+            mti: Mti::NETWORK_REQUEST,
+            present: Bitmap::EMPTY,
+            first: 0,
+            walked: 0,
+            ends: [0; ENDS],
+        }
+    }
+
     /// The message type.
     #[must_use]
     pub const fn mti(&self) -> Mti {
@@ -78,6 +92,17 @@ impl<'a> View<'a> {
     pub fn value(&self, de: u8) -> Option<Value<'a>> {
         let range = self.segment(de)?;
         let field = self.dialect.field(de)?;
+        let op = self.dialect.plan().op(de);
+        if op.identity {
+            let at = range.start + usize::from(op.prefix);
+            let content = self.bytes.get(at..range.end)?;
+            return Some(Value {
+                field,
+                content,
+                units: content.len(),
+                at,
+            });
+        }
         let place = field.locate(self.bytes, range.start).ok()?;
         Some(Value {
             field,

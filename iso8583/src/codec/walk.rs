@@ -7,7 +7,6 @@
 use crate::bitmap::Bitmap;
 use crate::codec::plan::{Check, Op, Reach};
 use crate::codec::view::View;
-use crate::element::number;
 use crate::encoding::{bcd, ebcdic, hex};
 use crate::error::{DecodeError, DecodeErrorKind, Path};
 use crate::mti::Mti;
@@ -30,8 +29,11 @@ impl Dialect {
     /// Where the bytes before that are no message of this dialect.
     pub fn scan<'a>(&'a self, bytes: &'a [u8], wanted: Bitmap) -> Result<View<'a>, DecodeError> {
         let until = wanted.last().unwrap_or(0);
-        self.walk::<false>(bytes, until)
-            .map_err(|stopped| stopped.error)
+        let mut view = View::unread(self, bytes);
+        match self.swift::<false>(&mut view, until) {
+            Some(()) => Ok(view),
+            None => self.retrace::<false>(bytes, until),
+        }
     }
 
     /// Walks over all fields; lengths are checked, values when they are asked for.
@@ -39,8 +41,11 @@ impl Dialect {
     /// # Errors
     /// Where the bytes are not fields, as long as they say, to the end.
     pub fn index<'a>(&'a self, bytes: &'a [u8]) -> Result<View<'a>, DecodeError> {
-        self.walk::<false>(bytes, Bitmap::LAST)
-            .map_err(|stopped| stopped.error)
+        let mut view = View::unread(self, bytes);
+        match self.swift::<false>(&mut view, Bitmap::LAST) {
+            Some(()) => Ok(view),
+            None => self.retrace::<false>(bytes, Bitmap::LAST),
+        }
     }
 
     /// Walks over all fields and checks every one, with its subfields.
@@ -49,42 +54,22 @@ impl Dialect {
     /// Where the bytes are not exactly one message of this dialect: the error names the element
     /// and the byte.
     pub fn read<'a>(&'a self, bytes: &'a [u8]) -> Result<View<'a>, DecodeError> {
-        self.walk::<true>(bytes, Bitmap::LAST)
-            .map_err(|stopped| stopped.error)
+        let mut view = View::unread(self, bytes);
+        match self.swift::<true>(&mut view, Bitmap::LAST) {
+            Some(()) => Ok(view),
+            None => self.retrace::<true>(bytes, Bitmap::LAST),
+        }
     }
 
-    #[inline]
-    pub(super) fn walk<'a, const STRICT: bool>(
+    #[cold]
+    #[inline(never)]
+    fn retrace<'a, const STRICT: bool>(
         &'a self,
         bytes: &'a [u8],
         until: u8,
-    ) -> Result<View<'a>, Box<Stopped<'a>>> {
-        if let Some(mut view) = self.start(bytes)
-            && self.swift::<STRICT>(&mut view, until).is_some()
-        {
-            return Ok(view);
-        }
+    ) -> Result<View<'a>, DecodeError> {
         self.plain::<STRICT>(bytes, until)
-    }
-
-    /// MTI and maps, where they are right.
-    #[inline]
-    fn start<'a>(&'a self, bytes: &'a [u8]) -> Option<View<'a>> {
-        if bytes.len() > usize::from(u16::MAX) {
-            return None;
-        }
-        let at = self.lead().len();
-        let (mti, at) = self.mti_at(bytes, at).ok()?;
-        let (present, at) = self.maps_at(bytes, at).ok()?;
-        Some(View {
-            dialect: self,
-            bytes,
-            mti,
-            present,
-            first: u16::try_from(at).ok()?,
-            walked: 0,
-            ends: [0; ENDS],
-        })
+            .map_err(|stopped| stopped.error)
     }
 
     fn mti_at(&self, bytes: &[u8], at: usize) -> Result<(Mti, usize), DecodeErrorKind> {
@@ -172,12 +157,21 @@ impl Dialect {
 
     /// The swift walk. None where anything is wrong.
     #[inline]
-    fn swift<const STRICT: bool>(&self, view: &mut View<'_>, until: u8) -> Option<()> {
+    pub(super) fn swift<const STRICT: bool>(&self, view: &mut View<'_>, until: u8) -> Option<()> {
         let bytes = view.bytes;
-        let mut at = usize::from(view.first);
+        if bytes.len() > usize::from(u16::MAX) {
+            return None;
+        }
+        let (mti, at) = self.mti_at(bytes, self.lead().len()).ok()?;
+        let (present, mut at) = self.maps_at(bytes, at).ok()?;
+        view.mti = mti;
+        view.present = present;
+        view.first = u16::try_from(at).ok()?;
+        let ops = self.plan().ops();
         let mut run = (Check::Nothing, at);
+        let mut ends = view.ends.iter_mut();
         let mut walked = 0_u8;
-        for (lowest, map) in [1_u8, 65, 129].into_iter().zip(view.present.maps()) {
+        for (lowest, map) in [1_u8, 65, 129].into_iter().zip(present.maps()) {
             let mut rest = map;
             while rest != 0 {
                 let place = rest.leading_zeros();
@@ -185,14 +179,15 @@ impl Dialect {
                 let de = lowest + u8::try_from(place).ok()?;
                 if de > until {
                     view.walked = walked;
-                    return Some(());
+                    return (at <= bytes.len()).then_some(());
                 }
-                let op = self.plan().op(de);
+                let op = *ops.get(usize::from(de))?;
                 let end = self.end_of(op, de, bytes, at)?;
                 if STRICT {
                     self.judge(op, de, bytes, at, &mut run)?;
                 }
-                *view.ends.get_mut(usize::from(walked))? = u16::try_from(end).ok()?;
+                // What is too high here lies behind the end, and is found out below.
+                *ends.next()? = u16::try_from(end).unwrap_or(u16::MAX);
                 walked += 1;
                 at = end;
             }
@@ -201,27 +196,29 @@ impl Dialect {
             run.0.passes(bytes.get(run.1..at)?).then_some(())?;
         }
         view.walked = walked;
-        (at == bytes.len() || until < Bitmap::LAST).then_some(())
+        (at == bytes.len() || at < bytes.len() && until < Bitmap::LAST).then_some(())
     }
 
-    /// Where the field at `at` ends, which is no further than the message does.
+    /// Where the field at `at` ends. That may be behind the end of the message: whoever looks at
+    /// what follows finds nothing there.
     #[inline(always)]
     fn end_of(&self, op: Op, de: u8, bytes: &[u8], at: usize) -> Option<usize> {
-        let prefix = usize::from(op.prefix);
         let len = usize::from(op.len);
-        let wire = match op.reach {
-            Reach::Fixed => len,
-            Reach::Ascii => ascii_length(bytes, at, prefix).filter(|found| *found <= len)?,
-            Reach::AsciiHex => ascii_length(bytes, at, prefix).filter(|found| *found <= len)? * 2,
-            Reach::Bcd => bcd_length(bytes, at, prefix).filter(|found| *found <= len)?,
-            Reach::BcdPacked => bcd_length(bytes, at, prefix)
-                .filter(|found| *found <= len)?
-                .div_ceil(2),
+        let (prefix, wire) = match op.reach {
+            Reach::Fixed => return Some(at + len),
+            Reach::Ascii2 => (2, ascii2(bytes, at).filter(|found| *found <= len)?),
+            Reach::Ascii3 => (3, ascii3(bytes, at).filter(|found| *found <= len)?),
+            Reach::AsciiHex3 => (3, ascii3(bytes, at).filter(|found| *found <= len)? * 2),
+            Reach::Bcd2 => (1, bcd2(bytes, at).filter(|found| *found <= len)?),
+            Reach::Bcd4 => (2, bcd4(bytes, at).filter(|found| *found <= len)?),
+            Reach::BcdPacked2 => {
+                let digits = bcd2(bytes, at).filter(|found| *found <= len)?;
+                (1, digits.div_ceil(2))
+            }
             Reach::Plain => return Some(self.field(de)?.locate(bytes, at).ok()?.end),
             Reach::Unknown => return None,
         };
-        let end = at + prefix + wire;
-        (end <= bytes.len()).then_some(end)
+        Some(at + prefix + wire)
     }
 
     /// Checks a field, or leaves it to the run of neighbours that are checked alike.
@@ -234,32 +231,11 @@ impl Dialect {
         at: usize,
         run: &mut (Check, usize),
     ) -> Option<()> {
-        let mut check = op.check;
-        match check {
-            Check::PackedOdd => {
-                (*bytes.get(at)? < 0x10).then_some(())?;
-                check = Check::Packed;
-            }
-            Check::Packed | Check::PackedTrack if op.reach == Reach::BcdPacked => {
-                let content = at + usize::from(op.prefix);
-                let odd = bcd_length(bytes, at, usize::from(op.prefix))? % 2 == 1;
-                (!odd || *bytes.get(content)? < 0x10).then_some(())?;
-            }
-            Check::Plain => {
-                let field = self.field(de)?;
-                let place = field.locate(bytes, at).ok()?;
-                let content = bytes.get(place.start..place.end)?;
-                field.check(content, place.units).ok()?;
-            }
-            Check::Nothing
-            | Check::Digits
-            | Check::Alphanumeric
-            | Check::Printable
-            | Check::Hex
-            | Check::Track
-            | Check::Packed
-            | Check::PackedTrack => {}
-        }
+        let check = if op.alone {
+            self.judge_alone(op, de, bytes, at)?
+        } else {
+            op.check
+        };
         if check != run.0 {
             run.0.passes(bytes.get(run.1..at)?).then_some(())?;
             *run = (check, at);
@@ -268,6 +244,31 @@ impl Dialect {
             self.judge_content(de, bytes, at)?;
         }
         Some(())
+    }
+
+    /// Checks what no run of neighbours can; says what is left to the run.
+    #[inline(never)]
+    fn judge_alone(&self, op: Op, de: u8, bytes: &[u8], at: usize) -> Option<Check> {
+        match op.check {
+            Check::PackedOdd => {
+                (*bytes.get(at)? < 0x10).then_some(())?;
+                Some(Check::Packed)
+            }
+            Check::Plain => {
+                let field = self.field(de)?;
+                let place = field.locate(bytes, at).ok()?;
+                let content = bytes.get(place.start..place.end)?;
+                field.check(content, place.units).ok()?;
+                Some(Check::Plain)
+            }
+            check if op.reach == Reach::BcdPacked2 => {
+                // The last digit of the length says whether a filler comes first.
+                let odd = *bytes.get(at)? & 1 == 1;
+                (!odd || *bytes.get(at + 1)? < 0x10).then_some(())?;
+                Some(check)
+            }
+            check => Some(check),
+        }
     }
 
     fn judge_content(&self, de: u8, bytes: &[u8], at: usize) -> Option<()> {
@@ -300,15 +301,9 @@ impl Dialect {
         let (mti, at) = self
             .mti_at(bytes, lead)
             .map_err(|kind| stopped(Path::Mti, lead.min(bytes.len()), kind, None))?;
-        let mut view = View {
-            dialect: self,
-            bytes,
-            mti,
-            present: Bitmap::EMPTY,
-            first: u16::try_from(at).unwrap_or(u16::MAX),
-            walked: 0,
-            ends: [0; ENDS],
-        };
+        let mut view = View::unread(self, bytes);
+        view.mti = mti;
+        view.first = u16::try_from(at).unwrap_or(u16::MAX);
         match self.maps_at(bytes, at) {
             Ok((present, end)) => {
                 view.present = present;
@@ -367,29 +362,27 @@ impl Dialect {
 }
 
 #[inline(always)]
-fn ascii_length(bytes: &[u8], at: usize, digits: usize) -> Option<usize> {
-    let rest = bytes.get(at..)?;
-    let digit = |byte: u8| {
-        let digit = byte.wrapping_sub(b'0');
-        (digit < 10).then_some(usize::from(digit))
-    };
-    match (digits, rest) {
-        (2, [a, b, ..]) => Some(digit(*a)? * 10 + digit(*b)?),
-        (3, [a, b, c, ..]) => Some(digit(*a)? * 100 + digit(*b)? * 10 + digit(*c)?),
-        _ => usize::try_from(number(rest.get(..digits)?)?).ok(),
-    }
+fn ascii2(bytes: &[u8], at: usize) -> Option<usize> {
+    let [a, b] = bytes.get(at..)?.first_chunk::<2>()?;
+    let (a, b) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'));
+    (a < 10 && b < 10).then_some(usize::from(a) * 10 + usize::from(b))
 }
 
 #[inline(always)]
-fn bcd_length(bytes: &[u8], at: usize, width: usize) -> Option<usize> {
-    let rest = bytes.get(at..)?;
-    let pair = |byte: u8| {
-        let (high, low) = (byte >> 4, byte & 0x0F);
-        (high < 10 && low < 10).then_some(usize::from(high) * 10 + usize::from(low))
-    };
-    match (width, rest) {
-        (1, [a, ..]) => pair(*a),
-        (2, [a, b, ..]) => Some(pair(*a)? * 100 + pair(*b)?),
-        _ => usize::try_from(bcd::number(rest.get(..width)?)?).ok(),
-    }
+fn ascii3(bytes: &[u8], at: usize) -> Option<usize> {
+    let a = bytes.get(at)?.wrapping_sub(b'0');
+    let rest = ascii2(bytes, at + 1)?;
+    (a < 10).then_some(usize::from(a) * 100 + rest)
+}
+
+#[inline(always)]
+fn bcd2(bytes: &[u8], at: usize) -> Option<usize> {
+    let byte = *bytes.get(at)?;
+    let (high, low) = (byte >> 4, byte & 0x0F);
+    (high < 10 && low < 10).then_some(usize::from(high) * 10 + usize::from(low))
+}
+
+#[inline(always)]
+fn bcd4(bytes: &[u8], at: usize) -> Option<usize> {
+    Some(bcd2(bytes, at)? * 100 + bcd2(bytes, at + 1)?)
 }
