@@ -86,6 +86,21 @@ impl Bitmap {
         Self([a & !d, b & !e, c & !f])
     }
 
+    /// Only the data elements up to this one.
+    #[must_use]
+    pub const fn up_to(self, de: u8) -> Self {
+        let Self([first, second, third]) = self;
+        match de {
+            0 => Self::EMPTY,
+            1..=63 => Self([first & !(u64::MAX >> de), 0, 0]),
+            64 => Self([first, 0, 0]),
+            65..=127 => Self([first, second & !(u64::MAX >> (de - 64)), 0]),
+            128 => Self([first, second, 0]),
+            129..=191 => Self([first, second, third & !(u64::MAX >> (de - 128))]),
+            192.. => self,
+        }
+    }
+
     /// How many data elements stand before this one.
     #[must_use]
     pub fn rank(self, de: u8) -> usize {
@@ -239,6 +254,18 @@ mod tests {
         }
         assert_eq!((map.rank(0), map.rank(4), map.rank(255)), (0, 2, 9));
         let low = Bitmap::of(&[2, 3, 64]);
+        for (de, count) in [
+            (0, 0),
+            (2, 1),
+            (63, 2),
+            (64, 3),
+            (65, 4),
+            (127, 5),
+            (128, 6),
+        ] {
+            assert_eq!(map.up_to(de).len(), count, "up to DE {de}");
+        }
+        assert_eq!((map.up_to(191).len(), map.up_to(192)), (8, map));
         assert_eq!(map.intersection(low), low);
         assert_eq!(map.difference(low).union(low), map);
     }

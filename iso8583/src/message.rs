@@ -65,20 +65,20 @@ impl Message {
 
     /// A message whose values may lie in the bytes it came as.
     pub(crate) fn received(mti: Mti, bytes: &[u8]) -> Self {
-        // Values that stand otherwise on the wire are appended: packed digits take twice the room.
-        let mut message = Self::with_room(mti, bytes.len() * 3);
+        // What stands in hex is appended, and so is what is set later.
+        let mut message = Self::with_room(mti, bytes.len() + bytes.len() / 2 + 64);
         message.values.extend_from_slice(bytes);
         message
     }
 
     /// A message with room for so many bytes of values before its buffer moves.
-    fn with_room(mti: Mti, bytes: usize) -> Self {
+    pub(crate) fn with_room(mti: Mti, bytes: usize) -> Self {
         Self {
             header: None,
             mti,
             present: Bitmap::EMPTY,
             spans: Vec::with_capacity(FIELDS_CAPACITY),
-            values: Zeroizing::new(Vec::with_capacity(bytes.max(VALUES_CAPACITY))),
+            values: Zeroizing::new(Vec::with_capacity(bytes)),
             kept: None,
         }
     }

@@ -4,7 +4,7 @@ use crate::codec::plan::Check;
 
 impl Check {
     /// Do all bytes pass? Length prefixes among them pass with the digits they are.
-    /// `Plain` and `PackedOdd` are judged field by field, not here.
+    /// `Plain` is judged field by field, not here.
     pub(crate) fn passes(self, bytes: &[u8]) -> bool {
         match self {
             Self::Nothing | Self::Plain => true,
@@ -19,7 +19,7 @@ impl Check {
             Self::Track => every(bytes, |c| {
                 c.wrapping_sub(b'0') < 10 || c == b'=' || c == b'D'
             }),
-            Self::Packed | Self::PackedOdd => every(bytes, |c| c & (c << 1 | c << 2) & 0x88 == 0),
+            Self::Packed => every(bytes, |c| c & (c << 1 | c << 2) & 0x88 == 0),
             Self::PackedTrack => every(bytes, |c| {
                 // A nibble above 9 has its first bit set, and its second or third; D is 1101.
                 let above = c & (c << 1 | c << 2) & 0x88;

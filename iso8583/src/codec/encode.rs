@@ -67,11 +67,11 @@ impl Dialect {
         let mut run = (Check::Nothing, 0..0);
         let mut pending = 0..0;
         for (de, place) in places {
-            let op = *ops.get(usize::from(de))?;
+            let op = ops.get(usize::from(de))?;
             if !op.identity {
                 out.put_all(values.get(pending)?);
                 pending = 0..0;
-                put_swiftly(op, values.get(place)?, &mut out)?;
+                put_swiftly(*op, values.get(place)?, &mut out)?;
                 continue;
             }
             let units = place.len();
@@ -258,18 +258,13 @@ fn put_swiftly(op: Op, value: &[u8], out: &mut impl Sink) -> Option<()> {
     let text = match op.check {
         Check::Digits | Check::Alphanumeric | Check::Printable | Check::Track => op.check,
         Check::Nothing | Check::Hex => Check::Nothing,
-        Check::Packed | Check::PackedOdd => Check::Digits,
+        Check::Packed => Check::Digits,
         Check::PackedTrack => Check::Track,
         Check::Plain => return None,
     };
-    let packed = matches!(
-        op.check,
-        Check::Packed | Check::PackedOdd | Check::PackedTrack
-    );
+    let packed = matches!(op.check, Check::Packed | Check::PackedTrack);
     let fits = match op.reach {
-        Reach::Fixed if packed => {
-            units.div_ceil(2) == len && (units % 2 == 1) == (op.check == Check::PackedOdd)
-        }
+        Reach::Fixed if packed => units.div_ceil(2) == len && (units % 2 == 1) == op.odd,
         Reach::Fixed if op.check == Check::Hex => units * 2 == len,
         Reach::Fixed => units == len,
         Reach::Ascii2 | Reach::Bcd2 | Reach::BcdPacked2 => units <= len && units < 100,

@@ -439,7 +439,12 @@ fn decode_hex(
     ascii: impl Fn(u8) -> u8,
     out: &mut impl Sink,
 ) -> Result<(), DecodeErrorKind> {
-    let (pairs, _) = content.as_chunks::<2>();
+    let (chunks, rest) = content.as_chunks::<16>();
+    for chunk in chunks {
+        let bytes = hex::number(&chunk.map(&ascii)).ok_or(DecodeErrorKind::NotHex)?;
+        out.put_all(&bytes.to_be_bytes());
+    }
+    let (pairs, _) = rest.as_chunks::<2>();
     for pair in pairs {
         out.put(hex::byte(pair.map(&ascii)).ok_or(DecodeErrorKind::NotHex)?);
     }

@@ -44,7 +44,8 @@ impl Dialect {
     /// and the byte, and comes with what was read before.
     pub fn decode(&self, bytes: &[u8]) -> Result<Message, Box<Undecodable>> {
         let mut view = View::unread(self, bytes);
-        if self.swift::<true>(&mut view, crate::Bitmap::LAST).is_some() {
+        let swift = self.swift(&mut view, crate::Bitmap::LAST);
+        if swift.and_then(|()| self.judge(&view)).is_some() {
             return view.to_message().map_err(|error| {
                 Box::new(Undecodable {
                     error,
@@ -68,7 +69,7 @@ impl View<'_> {
     /// # Errors
     /// Where a value that was walked over is not what the dialect says.
     pub fn to_message(&self) -> Result<Message, DecodeError> {
-        let mut message = Message::received(self.mti(), self.bytes);
+        let mut message = self.blank();
         for (de, value) in self.values() {
             self.take(de, &value, &mut message)
                 .map_err(|kind| DecodeError {
@@ -83,7 +84,7 @@ impl View<'_> {
 
     /// As many of the values as can be read, for what was refused.
     fn readable(&self) -> Message {
-        let mut message = Message::received(self.mti(), self.bytes);
+        let mut message = self.blank();
         for (de, value) in self.values() {
             // What cannot be read ends what can: the fault is in it or before it.
             if self.take(de, &value, &mut message).is_err() {
@@ -91,6 +92,16 @@ impl View<'_> {
             }
         }
         message
+    }
+
+    /// A message without fields. Where most values stand on the wire as they are, they stay in the
+    /// bytes they came as.
+    fn blank(&self) -> Message {
+        if self.dialect.plan().is_plain() {
+            Message::received(self.mti, self.bytes)
+        } else {
+            Message::with_room(self.mti, self.bytes.len() * 2)
+        }
     }
 
     fn take(
@@ -101,7 +112,7 @@ impl View<'_> {
     ) -> Result<(), crate::DecodeErrorKind> {
         let (content, units) = value.content();
         match value.field().encoding() {
-            Encoding::Ascii | Encoding::Binary => {
+            Encoding::Ascii | Encoding::Binary if self.dialect.plan().is_plain() => {
                 message.place_received(de, value.offset(), content.len());
                 Ok(())
             }

@@ -4,11 +4,18 @@ use crate::spec::{Align, Class, Counting, Dialect, Encoding, Field, Length, Pref
 
 /// What the walk has to know of each data element, by its number.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan(Box<[Op; 256]>);
+pub(crate) struct Plan {
+    ops: Box<[Op; 256]>,
+    /// Do most values stand on the wire as they are?
+    plain: bool,
+}
 
 impl Default for Plan {
     fn default() -> Self {
-        Self(Box::new([Op::UNKNOWN; 256]))
+        Self {
+            ops: Box::new([Op::UNKNOWN; 256]),
+            plain: false,
+        }
     }
 }
 
@@ -17,21 +24,31 @@ impl Plan {
     pub(crate) fn of(dialect: &Dialect) -> Self {
         let mut plan = Self::default();
         for (de, field) in dialect.fields() {
-            if let Some(op) = plan.0.get_mut(usize::from(de)) {
+            if let Some(op) = plan.ops.get_mut(usize::from(de)) {
                 *op = Op::of(field);
             }
         }
+        let plain = plan.ops.iter().filter(|op| op.identity).count();
+        plan.plain = plain * 2 > dialect.fields().count();
         plan
     }
 
     /// What to do with each data element.
     pub(crate) const fn ops(&self) -> &[Op; 256] {
-        &self.0
+        &self.ops
+    }
+
+    /// Do most values stand on the wire as they are?
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// What to do with a data element.
     pub(crate) fn op(&self, de: u8) -> Op {
-        self.0.get(usize::from(de)).copied().unwrap_or(Op::UNKNOWN)
+        self.ops
+            .get(usize::from(de))
+            .copied()
+            .unwrap_or(Op::UNKNOWN)
     }
 }
 
@@ -46,6 +63,8 @@ pub(crate) struct Op {
     pub(crate) prefix: u8,
     /// Must more be looked at than a run of neighbours shows?
     pub(crate) alone: bool,
+    /// Does a zero fill the first nibble?
+    pub(crate) odd: bool,
     /// Has it subfields?
     pub(crate) composite: bool,
     /// Is the value what stands on the wire behind the prefix?
@@ -94,8 +113,6 @@ pub(crate) enum Check {
     Track,
     /// Packed digits.
     Packed,
-    /// Packed digits, of which the first nibble is a zero that fills.
-    PackedOdd,
     /// Packed digits and separators.
     PackedTrack,
     /// Something else: see [`Field::check`].
@@ -108,6 +125,7 @@ impl Op {
         check: Check::Plain,
         prefix: 0,
         alone: true,
+        odd: false,
         composite: false,
         identity: false,
         len: 0,
@@ -125,12 +143,16 @@ impl Op {
             }
         };
         let check = check(field);
+        let packed = check == Check::Packed || check == Check::PackedTrack;
+        let odd = matches!(field.length(), Length::Fixed(units) if packed && units % 2 == 1);
+        let composite = field.content().is_some();
         Self {
             reach,
             check,
             prefix,
-            alone: matches!(check, Check::PackedOdd | Check::Plain) || reach == Reach::BcdPacked2,
-            composite: field.content().is_some(),
+            alone: odd || composite || check == Check::Plain || reach == Reach::BcdPacked2,
+            odd,
+            composite,
             identity: matches!(field.encoding(), Encoding::Ascii | Encoding::Binary)
                 && check != Check::Plain
                 && reach != Reach::Plain,
@@ -165,7 +187,6 @@ const fn is_right_zero(align: Align, fill: u8) -> bool {
 }
 
 fn check(field: &Field) -> Check {
-    let odd = matches!(field.length(), Length::Fixed(units) if units % 2 == 1);
     match (field.encoding(), field.class(), field.is_lenient()) {
         (Encoding::Binary, _, _) | (Encoding::Ascii, _, true) => Check::Nothing,
         (Encoding::Hex, _, _) => Check::Hex,
@@ -174,11 +195,7 @@ fn check(field: &Field) -> Check {
         (Encoding::Ascii, Class::Ans, _) => Check::Printable,
         (Encoding::Ascii, Class::Z, _) => Check::Track,
         (Encoding::Bcd { align, fill }, Class::N, false) if is_right_zero(align, fill) => {
-            if odd {
-                Check::PackedOdd
-            } else {
-                Check::Packed
-            }
+            Check::Packed
         }
         (Encoding::Bcd { align, fill }, Class::Z, false) if is_right_zero(align, fill) => {
             Check::PackedTrack

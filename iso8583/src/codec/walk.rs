@@ -30,7 +30,7 @@ impl Dialect {
     pub fn scan<'a>(&'a self, bytes: &'a [u8], wanted: Bitmap) -> Result<View<'a>, DecodeError> {
         let until = wanted.last().unwrap_or(0);
         let mut view = View::unread(self, bytes);
-        match self.swift::<false>(&mut view, until) {
+        match self.swift(&mut view, until) {
             Some(()) => Ok(view),
             None => self.retrace::<false>(bytes, until),
         }
@@ -42,7 +42,7 @@ impl Dialect {
     /// Where the bytes are not fields, as long as they say, to the end.
     pub fn index<'a>(&'a self, bytes: &'a [u8]) -> Result<View<'a>, DecodeError> {
         let mut view = View::unread(self, bytes);
-        match self.swift::<false>(&mut view, Bitmap::LAST) {
+        match self.swift(&mut view, Bitmap::LAST) {
             Some(()) => Ok(view),
             None => self.retrace::<false>(bytes, Bitmap::LAST),
         }
@@ -55,7 +55,10 @@ impl Dialect {
     /// and the byte.
     pub fn read<'a>(&'a self, bytes: &'a [u8]) -> Result<View<'a>, DecodeError> {
         let mut view = View::unread(self, bytes);
-        match self.swift::<true>(&mut view, Bitmap::LAST) {
+        match self
+            .swift(&mut view, Bitmap::LAST)
+            .and_then(|()| self.judge(&view))
+        {
             Some(()) => Ok(view),
             None => self.retrace::<true>(bytes, Bitmap::LAST),
         }
@@ -157,7 +160,7 @@ impl Dialect {
 
     /// The swift walk. None where anything is wrong.
     #[inline]
-    pub(super) fn swift<const STRICT: bool>(&self, view: &mut View<'_>, until: u8) -> Option<()> {
+    pub(super) fn swift(&self, view: &mut View<'_>, until: u8) -> Option<()> {
         let bytes = view.bytes;
         if bytes.len() > usize::from(u16::MAX) {
             return None;
@@ -168,41 +171,56 @@ impl Dialect {
         view.present = present;
         view.first = u16::try_from(at).ok()?;
         let ops = self.plan().ops();
-        let mut run = (Check::Nothing, at);
+        let wanted = present.up_to(until);
         let mut ends = view.ends.iter_mut();
-        let mut walked = 0_u8;
-        for (lowest, map) in [1_u8, 65, 129].into_iter().zip(present.maps()) {
+        for (lowest, map) in [1_u8, 65, 129].into_iter().zip(wanted.maps()) {
             let mut rest = map;
             while rest != 0 {
                 let place = rest.leading_zeros();
-                rest &= !(1 << 63 >> place);
+                rest ^= 1 << 63 >> place;
                 let de = lowest + u8::try_from(place).ok()?;
-                if de > until {
-                    view.walked = walked;
-                    return (at <= bytes.len()).then_some(());
-                }
-                let op = *ops.get(usize::from(de))?;
-                let end = self.end_of(op, de, bytes, at)?;
-                if STRICT {
-                    self.judge(op, de, bytes, at, &mut run)?;
-                }
-                // What is too high here lies behind the end, and is found out below.
-                *ends.next()? = u16::try_from(end).unwrap_or(u16::MAX);
-                walked += 1;
-                at = end;
+                at = self.end_of(ops.get(usize::from(de))?, de, bytes, at)?;
+                // What is cut off here lies behind the end, and is found out below.
+                let [low, high, ..] = at.to_le_bytes();
+                *ends.next()? = u16::from_le_bytes([low, high]);
             }
         }
-        if STRICT {
-            run.0.passes(bytes.get(run.1..at)?).then_some(())?;
-        }
-        view.walked = walked;
+        view.walked = u8::try_from(wanted.len()).ok()?;
         (at == bytes.len() || at < bytes.len() && until < Bitmap::LAST).then_some(())
+    }
+
+    /// Checks every field that was walked over, neighbours of one kind together.
+    #[inline]
+    pub(super) fn judge(&self, view: &View<'_>) -> Option<()> {
+        let bytes = view.bytes;
+        let ops = self.plan().ops();
+        let mut at = usize::from(view.first);
+        let mut run = (Check::Nothing, at);
+        let mut ends = view.ends.iter();
+        for (lowest, map) in [1_u8, 65, 129].into_iter().zip(view.present.maps()) {
+            let mut rest = map;
+            while rest != 0 {
+                let place = rest.leading_zeros();
+                rest ^= 1 << 63 >> place;
+                let de = lowest + u8::try_from(place).ok()?;
+                let op = ops.get(usize::from(de))?;
+                if op.check != run.0 {
+                    run.0.passes(bytes.get(run.1..at)?).then_some(())?;
+                    run = (op.check, at);
+                }
+                if op.alone {
+                    self.judge_alone(op, de, bytes, at)?;
+                }
+                at = usize::from(*ends.next()?);
+            }
+        }
+        run.0.passes(bytes.get(run.1..at)?).then_some(())
     }
 
     /// Where the field at `at` ends. That may be behind the end of the message: whoever looks at
     /// what follows finds nothing there.
     #[inline(always)]
-    fn end_of(&self, op: Op, de: u8, bytes: &[u8], at: usize) -> Option<usize> {
+    fn end_of(&self, op: &Op, de: u8, bytes: &[u8], at: usize) -> Option<usize> {
         let len = usize::from(op.len);
         let (prefix, wire) = match op.reach {
             Reach::Fixed => return Some(at + len),
@@ -221,60 +239,30 @@ impl Dialect {
         Some(at + prefix + wire)
     }
 
-    /// Checks a field, or leaves it to the run of neighbours that are checked alike.
-    #[inline(always)]
-    fn judge(
-        &self,
-        op: Op,
-        de: u8,
-        bytes: &[u8],
-        at: usize,
-        run: &mut (Check, usize),
-    ) -> Option<()> {
-        let check = if op.alone {
-            self.judge_alone(op, de, bytes, at)?
-        } else {
-            op.check
-        };
-        if check != run.0 {
-            run.0.passes(bytes.get(run.1..at)?).then_some(())?;
-            *run = (check, at);
+    /// Checks what a run of neighbours does not show.
+    #[inline(never)]
+    fn judge_alone(&self, op: &Op, de: u8, bytes: &[u8], at: usize) -> Option<()> {
+        if op.check == Check::Packed || op.check == Check::PackedTrack {
+            // A zero fills the first nibble; of a length the last digit says whether it does.
+            let fills = match op.reach {
+                Reach::BcdPacked2 => *bytes.get(at)? & 1 == 1,
+                _ => op.odd,
+            };
+            let first = bytes.get(at + usize::from(op.prefix));
+            if fills && !first.is_some_and(|byte| *byte < 0x10) {
+                return None;
+            }
         }
-        if op.composite {
-            self.judge_content(de, bytes, at)?;
+        if op.check == Check::Plain || op.composite {
+            let field = self.field(de)?;
+            let place = field.locate(bytes, at).ok()?;
+            let content = bytes.get(place.start..place.end)?;
+            if op.check == Check::Plain {
+                field.check(content, place.units).ok()?;
+            }
+            super::view::check_content(field, content, place.units).ok()?;
         }
         Some(())
-    }
-
-    /// Checks what no run of neighbours can; says what is left to the run.
-    #[inline(never)]
-    fn judge_alone(&self, op: Op, de: u8, bytes: &[u8], at: usize) -> Option<Check> {
-        match op.check {
-            Check::PackedOdd => {
-                (*bytes.get(at)? < 0x10).then_some(())?;
-                Some(Check::Packed)
-            }
-            Check::Plain => {
-                let field = self.field(de)?;
-                let place = field.locate(bytes, at).ok()?;
-                let content = bytes.get(place.start..place.end)?;
-                field.check(content, place.units).ok()?;
-                Some(Check::Plain)
-            }
-            check if op.reach == Reach::BcdPacked2 => {
-                // The last digit of the length says whether a filler comes first.
-                let odd = *bytes.get(at)? & 1 == 1;
-                (!odd || *bytes.get(at + 1)? < 0x10).then_some(())?;
-                Some(check)
-            }
-            check => Some(check),
-        }
-    }
-
-    fn judge_content(&self, de: u8, bytes: &[u8], at: usize) -> Option<()> {
-        let field = self.field(de)?;
-        let place = field.locate(bytes, at).ok()?;
-        super::view::check_content(field, bytes.get(place.start..place.end)?, place.units).ok()
     }
 
     /// The plain walk: the same way, told step by step.

@@ -10,11 +10,34 @@ pub(crate) fn byte([high, low]: [u8; 2]) -> Option<u8> {
 /// The number written in hex digits, most significant first; None where there is another
 /// character or there are more than 16.
 pub(crate) fn number(digits: &[u8]) -> Option<u64> {
-    let fits = digits.len() <= 16;
-    let number = digits.iter().try_fold(0_u64, |sum, digit| {
-        Some(sum << 4 | u64::from(nibble(*digit)?))
-    });
-    number.filter(|_| fits)
+    let (mut number, mut foreign) = (0_u64, digits.len() > 16);
+    for digit in digits {
+        let value = VALUES.get(usize::from(*digit)).copied().unwrap_or(0xFF);
+        foreign |= value > 0x0F;
+        number = number << 4 | u64::from(value & 0x0F);
+    }
+    (!foreign).then_some(number)
+}
+
+/// By character: the value of a hex digit, FF for what is none.
+static VALUES: [u8; 256] = values();
+
+#[expect(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "evaluated at compile time; every index is below 256"
+)]
+const fn values() -> [u8; 256] {
+    let mut values = [0xFF; 256];
+    let mut digit = 0;
+    while digit < 256 {
+        if let Some(value) = nibble(digit as u8) {
+            values[digit] = value;
+        }
+        digit += 1;
+    }
+    values
 }
 
 /// Appends bytes as hex digits.
@@ -46,7 +69,7 @@ pub(crate) const fn digit(nibble: u8) -> u8 {
 }
 
 /// The value of a hex digit.
-pub(crate) const fn nibble(digit: u8) -> Option<u8> {
+const fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'A'..=b'F' => Some(digit - b'A' + 10),
