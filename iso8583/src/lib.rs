@@ -10,6 +10,7 @@
 //! - [`spec`]: dialects as data; [`Dialect::decode`] and [`Dialect::encode`]
 //! - [`element`]: the data elements programs reckon with, as types
 //! - [`typed`]: messages as structs of these types, by a derive
+//! - [`emv`]: the tags of chip cards, and which of them may be seen
 //! - [`crypto`]: keys and PIN blocks
 //! - [`frame`]: lengths and TPDU, bytes to frames
 //! - [`session`]: sign-on, echo, matching and deadlines of one link
@@ -38,6 +39,7 @@ pub mod composite;
 pub mod crypto;
 mod describe;
 pub mod element;
+pub mod emv;
 mod encoding;
 mod error;
 pub mod frame;
