@@ -11,6 +11,7 @@
 //! - [`element`]: the data elements programs reckon with, as types
 //! - [`typed`]: messages as structs of these types, by a derive
 //! - [`emv`]: the tags of chip cards, and which of them may be seen
+//! - [`words`]: what code values mean, for people
 //! - [`crypto`]: keys and PIN blocks
 //! - [`frame`]: lengths and TPDU, bytes to frames
 //! - [`session`]: sign-on, echo, matching and deadlines of one link
@@ -50,6 +51,7 @@ mod respond;
 pub mod session;
 pub mod spec;
 pub mod typed;
+pub mod words;
 
 pub use bitmap::Bitmap;
 pub use codec::{Change, Undecodable, Value, View};

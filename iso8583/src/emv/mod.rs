@@ -3,6 +3,9 @@
 //! This is knowledge about tags only: who reads DE 55 into tags and values is not here.
 
 mod tags;
+mod words;
+
+pub use words::words;
 
 /// What is known of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,216 @@
+//! Merchant category codes that a switch meets every day (ISO 18245).
+
+use crate::element::number;
+
+/// What a merchant category code says: DE 18 of 1987, DE 26 of 1993 and later. None for what is
+/// no code of four digits; ranges stand for the codes of single airlines, hotels and car rentals.
+#[must_use]
+pub fn merchant_category(code: &[u8]) -> Option<&'static str> {
+    let wanted = number(code).filter(|_| code.len() == 4)?;
+    let wanted = u16::try_from(wanted).ok()?;
+    match wanted {
+        3000..=3350 => return Some("airline"),
+        3351..=3500 => return Some("car rental agency"),
+        3501..=3999 => return Some("hotel"),
+        _ => {}
+    }
+    let place = CATEGORIES
+        .binary_search_by_key(&wanted, |(code, _)| *code)
+        .ok()?;
+    CATEGORIES.get(place).map(|(_, words)| *words)
+}
+
+/// Ascending.
+static CATEGORIES: [(u16, &str); 164] = [
+    (742, "veterinary services"),
+    (763, "agricultural cooperative"),
+    (780, "landscaping services"),
+    (1520, "general contractor"),
+    (1711, "heating, plumbing and air conditioning contractor"),
+    (1731, "electrical contractor"),
+    (2741, "publishing and printing"),
+    (4011, "railroad freight"),
+    (4111, "local commuter transport"),
+    (4112, "passenger railway"),
+    (4119, "ambulance services"),
+    (4121, "taxi and limousine"),
+    (4131, "bus line"),
+    (4214, "motor freight carrier, moving and storage"),
+    (4215, "courier services"),
+    (4225, "public warehousing and storage"),
+    (4411, "cruise line"),
+    (4457, "boat rental"),
+    (4511, "airline"),
+    (4582, "airport and airport terminal"),
+    (4722, "travel agency and tour operator"),
+    (4784, "toll and bridge fees"),
+    (4789, "transportation services"),
+    (4812, "telephone equipment sales"),
+    (4814, "telecommunication services"),
+    (4816, "computer network and information services"),
+    (4821, "telegraph services"),
+    (4829, "money transfer"),
+    (4899, "cable, satellite and pay television"),
+    (4900, "utilities"),
+    (5013, "motor vehicle supplies and parts"),
+    (5045, "computers, peripherals and software"),
+    (5065, "electrical parts and equipment"),
+    (5111, "stationery and office supplies"),
+    (5122, "drugs and druggist sundries"),
+    (5192, "books, periodicals and newspapers"),
+    (5200, "home supply warehouse"),
+    (5211, "lumber and building materials"),
+    (5251, "hardware store"),
+    (5262, "online marketplace"),
+    (5300, "wholesale club"),
+    (5309, "duty free shop"),
+    (5310, "discount store"),
+    (5311, "department store"),
+    (5331, "variety store"),
+    (5399, "general merchandise"),
+    (5411, "grocery store or supermarket"),
+    (5422, "meat provisioner"),
+    (5441, "candy, nut and confectionery store"),
+    (5451, "dairy products store"),
+    (5462, "bakery"),
+    (5499, "convenience and speciality food store"),
+    (5511, "car and truck dealer"),
+    (5532, "tyre store"),
+    (5533, "automotive parts store"),
+    (5541, "service station"),
+    (5542, "automated fuel dispenser"),
+    (5611, "men's and boys' clothing store"),
+    (5621, "women's ready-to-wear store"),
+    (5641, "children's and infants' wear store"),
+    (5651, "family clothing store"),
+    (5655, "sports apparel store"),
+    (5661, "shoe store"),
+    (5691, "men's and women's clothing store"),
+    (5699, "apparel and accessory store"),
+    (5712, "furniture store"),
+    (5722, "household appliance store"),
+    (5732, "electronics store"),
+    (5734, "computer software store"),
+    (5735, "record store"),
+    (5811, "caterer"),
+    (5812, "restaurant"),
+    (5813, "bar or night club"),
+    (5814, "fast food restaurant"),
+    (5815, "digital goods: books, films, music"),
+    (5816, "digital goods: games"),
+    (5817, "digital goods: applications"),
+    (5818, "digital goods: large merchant"),
+    (5912, "drug store or pharmacy"),
+    (5921, "package store, beer, wine and liquor"),
+    (5931, "used merchandise store"),
+    (5941, "sporting goods store"),
+    (5942, "book store"),
+    (5943, "stationery and school supply store"),
+    (5944, "jewellery, watch and silverware store"),
+    (5945, "hobby, toy and game shop"),
+    (5946, "camera and photographic supply store"),
+    (5947, "gift, card and souvenir shop"),
+    (5960, "direct marketing, insurance"),
+    (5964, "direct marketing, catalogue merchant"),
+    (5967, "direct marketing, inbound telemarketing"),
+    (5968, "direct marketing, subscription"),
+    (5969, "direct marketing, other"),
+    (5977, "cosmetic store"),
+    (5983, "fuel dealer"),
+    (5992, "florist"),
+    (5993, "cigar store"),
+    (5994, "news dealer"),
+    (5995, "pet shop"),
+    (5999, "miscellaneous retail"),
+    (6010, "financial institution, manual cash"),
+    (6011, "financial institution, automated cash"),
+    (6012, "financial institution, merchandise and services"),
+    (6050, "quasi-cash, customer financial institution"),
+    (6051, "quasi-cash, non-financial institution"),
+    (6211, "securities broker or dealer"),
+    (6300, "insurance"),
+    (6513, "real estate agent, rental"),
+    (6540, "stored value card purchase or load"),
+    (7011, "hotel or motel"),
+    (7032, "recreational camp"),
+    (7210, "laundry and cleaning services"),
+    (7230, "barber or beauty shop"),
+    (7261, "funeral services"),
+    (7273, "dating services"),
+    (7298, "health or beauty spa"),
+    (7299, "miscellaneous personal services"),
+    (7311, "advertising services"),
+    (7372, "computer programming and data processing"),
+    (7375, "information retrieval services"),
+    (7399, "business services"),
+    (7512, "car rental"),
+    (7523, "parking lot or garage"),
+    (7531, "automotive body repair"),
+    (7538, "automotive service shop"),
+    (7542, "car wash"),
+    (7800, "government-owned lottery"),
+    (7801, "government-licensed online casino"),
+    (7802, "government-licensed horse or dog racing"),
+    (7829, "film production and distribution"),
+    (7832, "cinema"),
+    (7841, "video rental"),
+    (7922, "theatrical producer or ticket agency"),
+    (7941, "sports club or field"),
+    (7991, "tourist attraction"),
+    (7992, "golf course"),
+    (7994, "video game arcade"),
+    (7995, "betting and gambling"),
+    (7996, "amusement park"),
+    (7997, "membership club"),
+    (7999, "recreation services"),
+    (8011, "doctor"),
+    (8021, "dentist"),
+    (8043, "optician"),
+    (8062, "hospital"),
+    (8071, "medical or dental laboratory"),
+    (8099, "medical services"),
+    (8111, "legal services"),
+    (8211, "elementary or secondary school"),
+    (8220, "college or university"),
+    (8299, "school or educational services"),
+    (8351, "child care services"),
+    (8398, "charitable organisation"),
+    (8641, "civic or social association"),
+    (8651, "political organisation"),
+    (8661, "religious organisation"),
+    (8699, "membership organisation"),
+    (8931, "accounting and bookkeeping"),
+    (8999, "professional services"),
+    (9211, "court costs"),
+    (9222, "fines"),
+    (9311, "tax payment"),
+    (9399, "government services"),
+    (9402, "postal services"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn categories_are_sorted_and_there_once() {
+        for pair in CATEGORIES.windows(2) {
+            assert!(pair[0].0 < pair[1].0, "{:?}", pair[1]);
+        }
+    }
+
+    #[test]
+    fn categories_are_told_by_four_digits() {
+        for (code, says) in [
+            (&b"5945"[..], Some("hobby, toy and game shop")),
+            (b"0742", Some("veterinary services")),
+            (b"3005", Some("airline")),
+            (b"3501", Some("hotel")),
+            (b"9999", None),
+            (b"742", None),
+            (b"59A5", None),
+        ] {
+            assert_eq!(merchant_category(code), says, "{code:?}");
+        }
+    }
+}
