@@ -12,6 +12,7 @@
 //! - [`typed`]: messages as structs of these types, by a derive
 //! - [`emv`]: the tags of chip cards, and which of them may be seen
 //! - [`words`]: what code values mean, for people
+//! - [`rules`]: what a message of a type must, may and must not carry, as data
 //! - [`crypto`]: keys and PIN blocks
 //! - [`frame`]: lengths and TPDU, bytes to frames
 //! - [`session`]: sign-on, echo, matching and deadlines of one link
@@ -48,6 +49,7 @@ mod key;
 mod message;
 mod mti;
 mod respond;
+pub mod rules;
 pub mod session;
 pub mod spec;
 pub mod typed;
