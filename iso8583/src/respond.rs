@@ -2,50 +2,41 @@
 
 use crate::element::{PrivateData, ResponseCode};
 use crate::message::Message;
-use crate::mti::Class;
-
-/// Repeated in answers about money: domain rule "echo exactly as received". DE 48 is repeated in
-/// part, DE 90 and 95 in reversals and advices.
-const MONEY: [u8; 14] = [2, 3, 4, 7, 11, 12, 13, 15, 32, 33, 37, 41, 42, 49];
-const MONEY_ABOUT_AN_ORIGINAL: [u8; 2] = [90, 95];
-/// Repeated in answers of the network: 0810, 0510, 0530 and their like.
-const NETWORK: [u8; 9] = [7, 11, 15, 32, 33, 50, 70, 99, 100];
+use crate::rules;
 
 impl Message {
     /// The answer to this message with a response code: MTI of the answer, TPDU swapped, DE 39
-    /// set, and the elements that an answer repeats exactly as received, never DE 14, 22, 25, 35,
-    /// 36, 45, 52, 53 or 55. None where the message is none that is answered.
+    /// set, and the elements that the rules of 1987 ([`Rules::iso87`]) have an answer repeat
+    /// exactly as received, DE 48 in part; never DE 14, 22, 25, 35, 36, 45, 52, 53 or 55. None
+    /// where the message is none that is answered.
+    ///
+    /// [`Rules::iso87`]: crate::rules::Rules::iso87
     #[must_use]
     pub fn response(&self, code: ResponseCode) -> Option<Self> {
         let mut answer = Self::new(self.mti().response()?);
         answer.set_header(self.header().map(crate::frame::Tpdu::swapped));
-        let about_money = matches!(
-            self.mti().class(),
-            Class::Authorization | Class::Financial | Class::Reversal
-        );
-        let echoed = if about_money {
-            &MONEY[..]
-        } else {
-            &NETWORK[..]
-        };
-        for de in echoed {
-            answer.copy(*de, self);
+        let mut repeated = rules::repeated(self.mti());
+        repeated.insert(39);
+        // Ascending, so that each value goes behind the one before.
+        for de in repeated.iter() {
+            match (de, self.field(de)) {
+                (39, _) => answer.set(39, code.as_bytes()),
+                (48, Some(private)) => answer.repeat_private(private),
+                (_, Some(value)) => answer.set(de, value),
+                (_, None) => &mut answer,
+            };
         }
-        if about_money {
-            if self.mti().is_advice() || self.mti().class() == Class::Reversal {
-                for de in MONEY_ABOUT_AN_ORIGINAL {
-                    answer.copy(de, self);
-                }
-            }
-            if let Some(echo) = self
-                .field(48)
-                .and_then(|value| PrivateData::parse(value).ok()?.echo())
-            {
-                answer.set(48, &echo);
-            }
-        }
-        answer.set(39, code.as_bytes());
         Some(answer)
+    }
+
+    /// Sets DE 48 to the tags of a request's that an answer repeats; another layout is left out,
+    /// for it may hold what must not go back.
+    fn repeat_private(&mut self, private: &[u8]) -> &mut Self {
+        let private = PrivateData::parse(private).ok();
+        match private.and_then(|private| private.echo()) {
+            Some(echo) => self.set(48, &echo),
+            None => self,
+        }
     }
 
     /// The answer to a message with something missing or wrong: 30, and DE 44 names the element
@@ -95,6 +86,38 @@ mod tests {
             ("0210", Some("01001A"))
         );
         assert_eq!(answer.header(), Some(Tpdu::new([0x60, 0, 0, 0, 3])));
+    }
+
+    #[test]
+    fn an_answer_to_a_reversal_says_again_which_original_and_which_approval_it_is_about() {
+        let mut advice = Message::new(Mti::REVERSAL_ADVICE);
+        for de in [2, 6, 10, 14, 22, 38, 39, 48, 51, 55, 90, 95, 100] {
+            advice.set(de, b"00");
+        }
+        let answer = advice.response(ResponseCode::APPROVED).unwrap();
+        let fields: Vec<u8> = answer.present().iter().collect();
+        // A DE 48 of another layout stays out, for nobody knows what is in it.
+        assert_eq!(fields, [2, 6, 10, 38, 39, 51, 90, 95, 100]);
+    }
+
+    #[test]
+    fn an_answer_about_totals_or_of_the_network_repeats_who_asked_and_when() {
+        for (mti, expected) in [
+            ("0520", &[7, 11, 15, 32, 33, 39, 50, 99, 100][..]),
+            ("0620", &[7, 11, 32, 33, 39, 100]),
+            ("0800", &[7, 11, 32, 33, 39, 70]),
+            ("0320", &[2, 3, 4, 7, 11, 32, 33, 37, 39, 100]),
+        ] {
+            let mut request = Message::new(mti.parse().unwrap());
+            for de in [
+                2, 3, 4, 7, 11, 15, 32, 33, 37, 48, 50, 60, 70, 74, 90, 99, 100,
+            ] {
+                request.set(de, b"00");
+            }
+            let answer = request.response(ResponseCode::APPROVED).unwrap();
+            let fields: Vec<u8> = answer.present().iter().collect();
+            assert_eq!(fields, expected, "{mti}");
+        }
     }
 
     #[test]

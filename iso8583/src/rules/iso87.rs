@@ -6,8 +6,10 @@
 use std::borrow::Cow;
 
 use super::condition::Test::{self, Has, In, Lacks, NotIn};
-use super::field::{FieldRule, Presence, Repeat, When};
+use super::field::{self, FieldRule, Presence, Repeat, When};
 use super::{Condition, MtiRule, Rules};
+use crate::bitmap::Bitmap;
+use crate::mti::{Class, Mti};
 
 /// A condition: groups of tests, of which one must hold.
 macro_rules! any {
@@ -51,6 +53,28 @@ static MESSAGES: [MtiRule; 28] = [
     MtiRule::built_in(b"082x", NETWORK),
     MtiRule::built_in(b"083x", NETWORK_RESPONSE),
 ];
+
+/// What the answer to a message repeats of it, by this table; reckoned when compiled, for every
+/// request that is answered asks. Classes without rules of their own repeat what says which
+/// message is meant.
+pub(crate) const fn repeated(request: Mti) -> Bitmap {
+    const OF_REQUEST: Bitmap = field::repeated(RESPONSE);
+    const OF_ADVICE: Bitmap = field::repeated(ADVICE_RESPONSE);
+    const OF_REVERSAL: Bitmap = field::repeated(REVERSAL_RESPONSE);
+    const OF_FILE: Bitmap = field::repeated(FILE_RESPONSE);
+    const OF_RECONCILIATION: Bitmap = field::repeated(RECONCILIATION_RESPONSE);
+    const OF_ADMINISTRATIVE: Bitmap = field::repeated(ADMINISTRATIVE_RESPONSE);
+    const OF_NETWORK: Bitmap = field::repeated(NETWORK_RESPONSE);
+    match request.class() {
+        Class::Authorization | Class::Financial if request.is_advice() => OF_ADVICE,
+        Class::Authorization | Class::Financial => OF_REQUEST,
+        Class::Reversal => OF_REVERSAL,
+        Class::FileAction => OF_FILE,
+        Class::Reconciliation => OF_RECONCILIATION,
+        Class::Administrative | Class::FeeCollection | Class::Reserved => OF_ADMINISTRATIVE,
+        Class::NetworkManagement => OF_NETWORK,
+    }
+}
 
 /// 0100, 0200: purchase, cash, refund, load, pre-authorization, inquiry.
 const REQUEST: &[FieldRule] = &[

@@ -25,6 +25,7 @@ use crate::mti::Mti;
 pub use condition::{Condition, InvalidCondition};
 pub use fault::{Fault, FaultKind};
 pub use field::{FieldRule, InvalidFieldRule, Presence, Repeat, When};
+pub(crate) use iso87::repeated;
 
 /// Presence rules of a dialect, by message type.
 ///

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::element::ResponseCode;
 use crate::spec::Dialect;
 
 /// Every golden message, once: the same values stand in three dialects.
@@ -294,6 +295,16 @@ fn a_response_to_something_else_is_told() {
 }
 
 #[test]
+fn the_answer_programs_build_repeats_all_that_the_rules_want() {
+    for (name, request) in golden() {
+        if let Some(answer) = request.response(ResponseCode::APPROVED) {
+            let faults = Rules::iso87().check_response(&request, &answer);
+            assert_eq!(told(&faults), "", "{name}");
+        }
+    }
+}
+
+#[test]
 fn every_list_of_the_built_in_rules_is_ascending_and_no_pattern_is_there_twice() {
     let rules = Rules::iso87();
     for rule in rules.messages.iter() {
@@ -313,6 +324,18 @@ fn every_list_of_the_built_in_rules_is_ascending_and_no_pattern_is_there_twice()
     }
     let again = Rules::new("iso87", rules.messages.to_vec());
     assert_eq!(again.as_ref(), Ok(rules));
+}
+
+#[test]
+fn what_answers_repeat_is_the_same_by_class_and_by_table() {
+    for mti in [
+        "0100", "0120", "0200", "0220", "0300", "0320", "0400", "0420", "0500", "0520", "0600",
+        "0620", "0800", "0820",
+    ] {
+        let request: Mti = mti.parse().unwrap();
+        let response = Rules::iso87().of(request.response().unwrap()).unwrap();
+        assert_eq!(repeated(request), response.repeated(), "{mti}");
+    }
 }
 
 #[test]
