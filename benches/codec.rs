@@ -24,7 +24,7 @@ fn main() -> anyhow::Result<()> {
         ("varied", benches::varied()?),
     ];
     for (name, messages) in &sets {
-        for dialect in Dialect::built_in() {
+        for dialect in benches::dialects() {
             decode(&mut criterion, name, dialect, messages)?;
             encode(&mut criterion, name, dialect, messages);
         }

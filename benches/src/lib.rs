@@ -8,5 +8,5 @@ mod purchase;
 mod template;
 
 pub use cpu_time::CpuTime;
-pub use purchase::{purchase, varied};
+pub use purchase::{dialects, purchase, varied};
 pub use template::{Key, Template, framer};

@@ -8,6 +8,12 @@ const VECTORS: &str = concat!(
     "/../tests/vectors/golden-messages.json"
 );
 
+/// The dialects the purchase can be written in: those of 1987.
+pub fn dialects() -> impl Iterator<Item = &'static Dialect> {
+    let all = Dialect::built_in().iter().copied();
+    all.filter(|dialect| dialect.name().starts_with("iso87-"))
+}
+
 /// The golden 0200: 18 data elements, 242 bytes in ASCII.
 ///
 /// # Errors
@@ -85,7 +91,7 @@ mod tests {
     #[test]
     fn all_256_are_different_and_can_be_written_in_each_dialect() {
         let messages = varied().unwrap();
-        for dialect in Dialect::built_in() {
+        for dialect in dialects() {
             let mut wires: Vec<Vec<u8>> = messages
                 .iter()
                 .map(|message| {

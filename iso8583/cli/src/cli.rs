@@ -67,7 +67,7 @@ pub enum Layout {
 }
 
 fn dialect_parser() -> impl clap::builder::TypedValueParser<Value = &'static Dialect> {
-    PossibleValuesParser::new(Dialect::built_in().map(Dialect::name))
+    PossibleValuesParser::new(Dialect::built_in().iter().map(|dialect| dialect.name()))
         .try_map(|name| Dialect::named(&name).ok_or("no such dialect"))
 }
 

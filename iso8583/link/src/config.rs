@@ -13,7 +13,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LinkConfig {
-    /// How messages stand on the wire: `iso87-ascii`, `iso87-ascii-binmap` or `iso87-bcd`.
+    /// How messages stand on the wire: a built-in dialect (`iso87-ascii`, `iso93-bcd`, `pos` …).
     pub dialect: String,
     /// How the length before each frame is written.
     pub length_header: LengthHeaderName,

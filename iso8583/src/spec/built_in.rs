@@ -2,70 +2,105 @@
 
 use std::sync::LazyLock;
 
-use crate::spec::table::Coding;
-use crate::spec::{BitmapForm, Dialect, Encoding, MtiCoding, PrefixCoding, iso87};
+use crate::spec::table::{Coding, Element};
+use crate::spec::{
+    BitmapForm, CodePage, Dialect, DialectBuilder, Encoding, MtiCoding, PrefixCoding, house, iso87,
+};
 
-impl Dialect {
+/// A function for each dialect, and the list of them all.
+macro_rules! built_in {
+    ($($(#[$doc:meta])* $dialect:ident => $builder:expr;)*) => {
+        impl Dialect {
+            $(
+                $(#[$doc])*
+                #[must_use]
+                pub fn $dialect() -> &'static Self {
+                    static DIALECT: LazyLock<Dialect> = LazyLock::new(|| built($builder));
+                    &DIALECT
+                }
+            )*
+
+            /// All built-in dialects. The list grows from version to version.
+            #[must_use]
+            pub fn built_in() -> &'static [&'static Self] {
+                static ALL: LazyLock<Vec<&'static Dialect>> =
+                    LazyLock::new(|| vec![$(Dialect::$dialect()),*]);
+                &ALL
+            }
+        }
+    };
+}
+
+built_in! {
     /// All ASCII, bitmaps as 16 or 32 hex digits, binary elements as hex text.
-    #[must_use]
-    pub fn iso87_ascii() -> &'static Self {
-        static DIALECT: LazyLock<Dialect> = LazyLock::new(|| {
-            of_1987(
-                "iso87-ascii",
-                "ISO 8583:1987, all ASCII: bitmaps and binary elements as hex text",
-                Coding {
-                    bitmap: BitmapForm::Hex,
-                    bytes: Encoding::Hex,
-                    ..ASCII
-                },
-            )
-        });
-        &DIALECT
-    }
+    iso87_ascii => of_1987(
+        "iso87-ascii",
+        "ISO 8583:1987, all ASCII: bitmaps and binary elements as hex text",
+        ASCII_HEX,
+    )
+    .framing("ascii4");
 
     /// ASCII elements and lengths, raw bitmaps and raw binary elements.
-    #[must_use]
-    pub fn iso87_ascii_binmap() -> &'static Self {
-        static DIALECT: LazyLock<Dialect> = LazyLock::new(|| {
-            of_1987(
-                "iso87-ascii-binmap",
-                "ISO 8583:1987, ASCII elements, bitmaps and binary elements as bytes",
-                ASCII,
-            )
-        });
-        &DIALECT
-    }
+    iso87_ascii_binmap => of_1987(
+        "iso87-ascii-binmap",
+        "ISO 8583:1987, ASCII elements, bitmaps and binary elements as bytes",
+        ASCII,
+    )
+    .framing("binary2");
 
     /// MTI, digits, tracks and lengths as packed BCD, padded with a zero nibble on the left; text
     /// in ASCII, all else raw.
-    #[must_use]
-    pub fn iso87_bcd() -> &'static Self {
-        static DIALECT: LazyLock<Dialect> = LazyLock::new(|| {
-            of_1987(
-                "iso87-bcd",
-                "ISO 8583:1987, digits and lengths packed, text in ASCII, the rest as bytes",
-                BCD,
-            )
-        });
-        &DIALECT
-    }
+    iso87_bcd => of_1987(
+        "iso87-bcd",
+        "ISO 8583:1987, digits and lengths packed, text in ASCII, the rest as bytes",
+        BCD,
+    )
+    .framing("binary2");
 
-    /// All built-in dialects.
-    #[must_use]
-    pub fn built_in() -> [&'static Self; 3] {
-        [
-            Self::iso87_ascii(),
-            Self::iso87_ascii_binmap(),
-            Self::iso87_bcd(),
-        ]
-    }
+    /// MTI, digits, text and lengths in EBCDIC (code page 1047), raw bitmaps and raw binary
+    /// elements.
+    iso87_ebcdic => of_1987(
+        "iso87-ebcdic",
+        "ISO 8583:1987, EBCDIC 1047, bitmaps and binary elements as bytes",
+        EBCDIC,
+    )
+    .framing("binary2");
 
+    /// All EBCDIC (code page 1047): bitmaps and binary elements as EBCDIC hex digits.
+    iso87_ebcdic_hex => of_1987(
+        "iso87-ebcdic-hex",
+        "ISO 8583:1987, all EBCDIC 1047: bitmaps and binary elements as hex text",
+        Coding {
+            bitmap: BitmapForm::EbcdicHex,
+            bytes: Encoding::EbcdicHex,
+            ..EBCDIC
+        },
+    )
+    .framing("binary2");
+
+    /// What terminals speak: the packed dialect of 1987 behind a TPDU.
+    pos => of_1987(
+        "pos",
+        "terminals: ISO 8583:1987, digits and lengths packed, behind a TPDU",
+        BCD,
+    )
+    .framing("binary2+tpdu");
+
+    /// What our own hosts speak: 1987 in ASCII, with the e-commerce layout of tags in DE 48.
+    house => house::of(of_1987(
+        "house",
+        "our hosts: ISO 8583:1987, all ASCII, tags of e-commerce in DE 48",
+        ASCII_HEX,
+    ))
+    .framing("binary2");
+}
+
+impl Dialect {
     /// A built-in dialect by its name.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
-        Self::built_in()
-            .into_iter()
-            .find(|dialect| dialect.name() == name)
+        let mut all = Self::built_in().iter().copied();
+        all.find(|dialect| dialect.name() == name)
     }
 }
 
@@ -74,25 +109,54 @@ const ASCII: Coding = Coding {
     bitmap: BitmapForm::Binary,
     lengths: PrefixCoding::Ascii,
     digits: Encoding::Ascii,
+    tracks: Encoding::Ascii,
     text: Encoding::Ascii,
     bytes: Encoding::Binary,
+};
+
+const ASCII_HEX: Coding = Coding {
+    bitmap: BitmapForm::Hex,
+    bytes: Encoding::Hex,
+    ..ASCII
 };
 
 const BCD: Coding = Coding {
     mti: MtiCoding::Bcd,
     lengths: PrefixCoding::Bcd,
     digits: Encoding::BCD,
+    tracks: Encoding::BCD,
     ..ASCII
 };
+
+/// Code pages 037 and 1047 agree on letters and digits, and on nearly all else that is sent.
+const EBCDIC: Coding = Coding {
+    mti: MtiCoding::Ebcdic,
+    lengths: PrefixCoding::Ebcdic,
+    digits: Encoding::Ebcdic(CodePage::Cp1047),
+    tracks: Encoding::Ebcdic(CodePage::Cp1047),
+    text: Encoding::Ebcdic(CodePage::Cp1047),
+    ..ASCII
+};
+
+fn of(
+    name: &'static str,
+    title: &'static str,
+    elements: &[Element],
+    coding: Coding,
+) -> DialectBuilder {
+    coding.dialect(name, elements).title(title)
+}
+
+fn of_1987(name: &'static str, title: &'static str, coding: Coding) -> DialectBuilder {
+    iso87::composed(of(name, title, &iso87::ELEMENTS, coding))
+}
 
 #[expect(
     clippy::expect_used,
     reason = "constant tables, numbered 2 to 128: a test builds every dialect"
 )]
-fn of_1987(name: &'static str, title: &'static str, coding: Coding) -> Dialect {
-    coding
-        .dialect(name, &iso87::ELEMENTS)
-        .title(title)
+fn built(dialect: DialectBuilder) -> Dialect {
+    dialect
         .build()
         .expect("the table has numbers the bitmap has bits for")
 }
@@ -100,13 +164,19 @@ fn of_1987(name: &'static str, title: &'static str, coding: Coding) -> Dialect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Framing;
 
     #[test]
     fn every_element_but_the_bitmaps_is_there() {
         for dialect in Dialect::built_in() {
             for de in 0..=u8::MAX {
                 let is_none = matches!(de, 0 | 1 | 65 | 129..);
-                assert_eq!(dialect.field(de).is_none(), is_none, "DE {de}");
+                assert_eq!(
+                    dialect.field(de).is_none(),
+                    is_none,
+                    "{} {de}",
+                    dialect.name()
+                );
             }
         }
     }
@@ -114,11 +184,19 @@ mod tests {
     #[test]
     fn a_dialect_is_found_by_the_name_it_bears() {
         for dialect in Dialect::built_in() {
-            assert_eq!(
-                Dialect::named(dialect.name()).map(Dialect::name),
-                Some(dialect.name())
-            );
+            assert!(std::ptr::eq(
+                Dialect::named(dialect.name()).unwrap(),
+                *dialect
+            ));
         }
         assert!(Dialect::named("iso87").is_none());
+    }
+
+    #[test]
+    fn every_dialect_travels_in_a_framing_there_is() {
+        for dialect in Dialect::built_in() {
+            let framing = dialect.framing().unwrap();
+            assert!(framing.parse::<Framing>().is_ok(), "{framing}");
+        }
     }
 }

@@ -8,6 +8,7 @@
 mod built_in;
 mod class;
 mod field;
+mod house;
 mod iso87;
 mod table;
 

@@ -16,6 +16,24 @@ pub(crate) struct Element {
     pub(crate) visibility: Visibility,
 }
 
+impl Element {
+    pub(crate) const fn new(
+        de: u8,
+        name: &'static str,
+        class: Class,
+        extent: Extent,
+        visibility: Visibility,
+    ) -> Self {
+        Self {
+            de,
+            name,
+            class,
+            extent,
+            visibility,
+        }
+    }
+}
+
 /// How long an element's value is, in digits, characters or (class `b`) bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
@@ -36,8 +54,10 @@ pub(crate) struct Coding {
     pub(crate) bitmap: BitmapForm,
     /// Length prefixes.
     pub(crate) lengths: PrefixCoding,
-    /// Classes n and z.
+    /// Class n.
     pub(crate) digits: Encoding,
+    /// Class z.
+    pub(crate) tracks: Encoding,
     /// Every other class but b.
     pub(crate) text: Encoding,
     /// Class b.
@@ -74,7 +94,8 @@ impl Coding {
 
     fn try_field(self, element: &Element) -> Result<Field, ImpossibleField> {
         let (encoding, counting) = match element.class {
-            Class::N | Class::Z => (self.digits, Counting::Characters),
+            Class::N => (self.digits, Counting::Characters),
+            Class::Z => (self.tracks, Counting::Characters),
             Class::B => (self.bytes, Counting::Bytes),
             Class::A | Class::As | Class::Ns | Class::An | Class::Ans | Class::Xn => {
                 (self.text, Counting::Characters)
@@ -98,6 +119,32 @@ impl Coding {
             Extent::Llll(max) => variable(4, max),
         };
         Field::new(element.name, element.class, encoding, length)
+    }
+}
+
+/// A subfield of text, as it stands in a value of text.
+#[expect(
+    clippy::expect_used,
+    reason = "constant tables: a test builds every dialect"
+)]
+pub(crate) fn text(
+    name: &'static str,
+    class: Class,
+    length: Length,
+    visibility: Visibility,
+) -> Field {
+    Field::new(name, class, Encoding::Ascii, length)
+        .expect("text goes with every class but b")
+        .shown(visibility)
+}
+
+impl DialectBuilder {
+    /// Says what the value of a data element is made of.
+    pub(super) fn compose(self, de: u8, content: Composite) -> Self {
+        match self.0.field(de).cloned() {
+            Some(field) => self.field(de, field.composed(content)),
+            None => self,
+        }
     }
 }
 

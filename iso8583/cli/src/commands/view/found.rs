@@ -120,7 +120,8 @@ pub(super) fn is_message(bytes: &[u8], options: &Options) -> bool {
 fn dialects(options: &Options) -> impl Iterator<Item = &'static Dialect> {
     let asked = options.spec;
     Dialect::built_in()
-        .into_iter()
+        .iter()
+        .copied()
         .filter(move |dialect| asked.is_none_or(|asked| asked.name() == dialect.name()))
 }
 
