@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::element::Pan;
 use crate::message::Message;
+use crate::mti::Mti;
 use crate::spec::{Visibility, element};
 
 impl Message {
@@ -20,13 +21,14 @@ pub struct Description<'a>(&'a Message);
 
 impl fmt::Display for Description<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.mti())?;
+        let mti = self.0.mti();
+        write!(f, "{mti}")?;
         if let Some(tpdu) = self.0.header() {
             write!(f, " {tpdu:?}")?;
         }
         for (de, value) in self.0.fields() {
-            let name = element(de).map_or("unknown", |element| element.name);
-            write!(f, "\n  DE {de:<3} {name:<36} {}", Masked { de, value })?;
+            let name = element(mti, de).map_or("unknown", |element| element.name);
+            write!(f, "\n  DE {de:<3} {name:<36} {}", Masked { mti, de, value })?;
         }
         Ok(())
     }
@@ -40,9 +42,10 @@ impl fmt::Debug for Description<'_> {
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Message({}", self.mti())?;
+        let mti = self.mti();
+        write!(f, "Message({mti}")?;
         for (de, value) in self.fields() {
-            write!(f, " {de}={}", Masked { de, value })?;
+            write!(f, " {de}={}", Masked { mti, de, value })?;
         }
         f.write_str(")")
     }
@@ -50,13 +53,15 @@ impl fmt::Debug for Message {
 
 /// A value as far as it may be seen.
 struct Masked<'a> {
+    /// Says which version of the standard the element is of.
+    mti: Mti,
     de: u8,
     value: &'a [u8],
 }
 
 impl fmt::Display for Masked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match element(self.de).map(|element| element.visibility) {
+        match element(self.mti, self.de).map(|element| element.visibility) {
             Some(Visibility::Shown) => self
                 .value
                 .iter()
@@ -73,7 +78,6 @@ impl fmt::Display for Masked<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mti::Mti;
 
     #[test]
     fn a_dump_names_fields_and_shows_no_secret() {
@@ -95,5 +99,19 @@ mod tests {
           DE 52  PIN data                             ****
         ");
         assert!(!format!("{message:?}").contains("99999901"));
+    }
+
+    #[test]
+    fn what_is_secret_in_the_version_of_the_message_is_hidden() {
+        let shows = |mti: &str, de| {
+            let mut message = Message::new(mti.parse().unwrap());
+            message.set(de, b"410");
+            format!("{message:?}").contains("410")
+        };
+        assert!(shows("0100", 49), "currency");
+        assert!(shows("1100", 49), "currency");
+        assert!(!shows("2100", 49), "verification data: CVV2, address");
+        assert!(shows("0800", 72), "message number");
+        assert!(!shows("1304", 72), "data record");
     }
 }

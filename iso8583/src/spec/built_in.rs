@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use crate::spec::table::{Coding, Element};
 use crate::spec::{
-    BitmapForm, CodePage, Dialect, DialectBuilder, Encoding, MtiCoding, PrefixCoding, house, iso87,
+    Align, BitmapForm, CodePage, Dialect, DialectBuilder, Encoding, MtiCoding, PrefixCoding, house,
+    iso87, iso93, iso2003,
 };
 
 /// A function for each dialect, and the list of them all.
@@ -78,6 +79,62 @@ built_in! {
     )
     .framing("binary2");
 
+    /// ISO 8583:1993, all ASCII, bitmaps and binary elements as hex digits.
+    iso93_ascii => of(
+        "iso93-ascii",
+        "ISO 8583:1993, all ASCII: bitmaps and binary elements as hex text",
+        &iso93::ELEMENTS,
+        ASCII_HEX,
+    )
+    .framing("ascii4");
+
+    /// ISO 8583:1993, ASCII elements and lengths, raw bitmaps and raw binary elements.
+    iso93_ascii_binmap => of(
+        "iso93-ascii-binmap",
+        "ISO 8583:1993, ASCII elements, bitmaps and binary elements as bytes",
+        &iso93::ELEMENTS,
+        ASCII,
+    )
+    .framing("ascii4");
+
+    /// ISO 8583:1993, packed as [`Dialect::iso87_bcd`] is.
+    iso93_bcd => of(
+        "iso93-bcd",
+        "ISO 8583:1993, digits and lengths packed, text in ASCII, the rest as bytes",
+        &iso93::ELEMENTS,
+        BCD,
+    )
+    .framing("binary2");
+
+    /// ISO 8583:1993 in EBCDIC (code page 1047), raw bitmaps and raw binary elements.
+    iso93_ebcdic => of(
+        "iso93-ebcdic",
+        "ISO 8583:1993, EBCDIC 1047, bitmaps and binary elements as bytes",
+        &iso93::ELEMENTS,
+        EBCDIC,
+    )
+    .framing("binary2");
+
+    /// ISO 8583:2003, all ASCII, bitmaps and binary elements as hex digits.
+    iso2003_ascii => of(
+        "iso2003-ascii",
+        "ISO 8583:2003, all ASCII: bitmaps and binary elements as hex text",
+        &iso2003::ELEMENTS,
+        ASCII_HEX,
+    )
+    .framing("ascii4");
+
+    /// ISO 8583:2003 as the jPOS Common Message Format has it: digits and lengths packed, odd
+    /// digits before a zero; tracks and text in ASCII; MACs of four bytes; the signed DE 97 as
+    /// text, where jPOS packs it.
+    iso2003_bcd => iso2003::cmf(of(
+        "iso2003-bcd",
+        "ISO 8583:2003 as jPOS CMF packs it, text and tracks in ASCII",
+        &iso2003::ELEMENTS,
+        CMF,
+    ))
+    .framing("binary2");
+
     /// What terminals speak: the packed dialect of 1987 behind a TPDU.
     pos => of_1987(
         "pos",
@@ -126,6 +183,16 @@ const BCD: Coding = Coding {
     digits: Encoding::BCD,
     tracks: Encoding::BCD,
     ..ASCII
+};
+
+/// jPOS, told not to pad, puts odd digits first in their bytes.
+const CMF: Coding = Coding {
+    digits: Encoding::Bcd {
+        align: Align::Left,
+        fill: 0,
+    },
+    tracks: Encoding::Ascii,
+    ..BCD
 };
 
 /// Code pages 037 and 1047 agree on letters and digits, and on nearly all else that is sent.

@@ -9,7 +9,9 @@ mod built_in;
 mod class;
 mod field;
 mod house;
+mod iso2003;
 mod iso87;
+mod iso93;
 mod table;
 
 use std::borrow::Cow;

@@ -1,9 +1,10 @@
 //! The standard's tables, and the codings that make dialects of them.
 
 use crate::composite::{Ber, Composite};
+use crate::mti::Mti;
 use crate::spec::{
     BitmapForm, Class, Counting, Dialect, DialectBuilder, Encoding, Field, ImpossibleField, Length,
-    Maps, MtiCoding, Prefix, PrefixCoding, Visibility, iso87,
+    Maps, MtiCoding, Prefix, PrefixCoding, Visibility, iso87, iso93, iso2003,
 };
 
 /// A data element as the standard defines it, whatever the wire.
@@ -138,6 +139,17 @@ pub(crate) fn text(
         .shown(visibility)
 }
 
+/// So many bytes as they are.
+#[expect(
+    clippy::expect_used,
+    reason = "constant tables: a test builds every dialect"
+)]
+pub(crate) fn bytes(name: &'static str, count: u16, visibility: Visibility) -> Field {
+    Field::new(name, Class::B, Encoding::Binary, Length::Fixed(count))
+        .expect("bytes are coded as bytes")
+        .shown(visibility)
+}
+
 impl DialectBuilder {
     /// Says what the value of a data element is made of.
     pub(super) fn compose(self, de: u8, content: Composite) -> Self {
@@ -148,10 +160,16 @@ impl DialectBuilder {
     }
 }
 
-/// The 1987 element of a number, for what is said of it independent of any wire.
-pub(crate) fn element(de: u8) -> Option<&'static Element> {
-    let place = iso87::ELEMENTS
+/// The element of a number in the version of the standard that a message type says, for what is
+/// said of it independent of any wire.
+pub(crate) fn element(mti: Mti, de: u8) -> Option<&'static Element> {
+    let elements: &'static [Element] = match mti.as_bytes() {
+        [b'1', ..] => &iso93::ELEMENTS,
+        [b'2', ..] => &iso2003::ELEMENTS,
+        _ => &iso87::ELEMENTS,
+    };
+    let place = elements
         .binary_search_by_key(&de, |element| element.de)
         .ok()?;
-    iso87::ELEMENTS.get(place)
+    elements.get(place)
 }
