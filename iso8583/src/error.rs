@@ -113,6 +113,18 @@ pub enum DecodeErrorKind {
     /// The bitmap announces a data element the dialect does not know.
     #[error("the dialect has no such data element")]
     UnknownField,
+    /// A tag longer than three bytes, or with characters no tag has.
+    #[error("not a tag")]
+    Tag,
+    /// A BER-TLV length without end, or of more than three bytes.
+    #[error("length form {found:02X}: expected 00 to 7F or 81 to 83")]
+    LengthForm {
+        /// The byte that says the form.
+        found: u8,
+    },
+    /// Subfields lie too deep in one another.
+    #[error("subfields lie more than 8 deep in one another")]
+    TooDeep,
     /// Bytes stand behind the last field.
     #[error("{found} bytes left over")]
     TrailingBytes {

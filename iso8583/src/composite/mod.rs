@@ -2,11 +2,24 @@
 //!
 //! A composite describes the *canonical* value of its field: text as ASCII or UTF-8, bytes as they
 //! are. Subfields inside have encodings of their own.
+//!
+//! - [`Composite::items`]: the subfields where they lie
+//! - [`Composite::get`]: the place of one of them
+//! - [`Message::value_at`](crate::Message::value_at), `set_at`, `remove_at`: by [`Path`](crate::Path)
+
+mod ber;
+mod items;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::error::DecodeErrorKind;
 use crate::spec::{Align, Field, Prefix};
+
+pub use items::{Fault, Item, Items, Key};
+
+/// How deep composites may lie in one another.
+pub(crate) const DEPTH: usize = 8;
 
 /// What a value is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +45,53 @@ pub enum Composite {
 impl Composite {
     /// Is the value made of what the composite says? The subfield that is not comes with what is
     /// wrong.
-    pub(crate) fn check(
+    pub(crate) fn check(&self, value: &[u8]) -> Result<(), (Option<String>, DecodeErrorKind)> {
+        self.check_within(value, 1)
+    }
+
+    fn check_within(
         &self,
-        _value: &[u8],
-    ) -> Result<(), (Option<String>, crate::DecodeErrorKind)> {
+        value: &[u8],
+        depth: usize,
+    ) -> Result<(), (Option<String>, DecodeErrorKind)> {
+        if depth > DEPTH {
+            return Err((None, DecodeErrorKind::TooDeep));
+        }
+        // Objects the spec says nothing of only have to be objects.
+        if let Self::Ber(form) = self
+            && form.known.is_empty()
+            && form.unknown == Unknown::Keep
+            && ber::is_well_formed(value, depth)
+        {
+            return Ok(());
+        }
+        for item in self.items(value) {
+            let item = item.map_err(|fault| {
+                let key = fault.key.map(|key| self.name_in(value, key, fault.at));
+                (key, fault.kind)
+            })?;
+            item.check(value, depth).map_err(|(inner, kind)| {
+                let outer = self.name_in(value, item.key, item.whole.start);
+                let path = inner.map_or_else(|| outer.clone(), |inner| format!("{outer}.{inner}"));
+                (Some(path), kind)
+            })?;
+        }
         Ok(())
+    }
+
+    /// The name of the subfield that starts at `at`, with its number where it is repeated.
+    fn name_in(&self, value: &[u8], key: Key<'_>, at: usize) -> String {
+        let before = self
+            .items(value)
+            .map_while(Result::ok)
+            .take_while(|item| item.whole.start < at)
+            .filter(|item| item.key.is_key(&key))
+            .count();
+        if before == 0 {
+            key.to_string()
+        } else {
+            format!("{key}#{}", before + 1)
+        }
     }
 }
 
