@@ -1,11 +1,24 @@
 //! What can be wrong with bytes and values, and where.
 
 use core::fmt;
+use core::str::FromStr;
 
 use thiserror::Error;
 
-/// Where in a message something is: the MTI, a bitmap, or a data element with its subfields,
-/// printed as `DE 55.9F02`.
+/// Where in a message something is: the MTI, a bitmap, or a data element with its subfields.
+///
+/// Printed as `DE 55.9F02`, and read back from that or from `55.9F02`. The names of subfields go
+/// inward, a dot between them; `#2` is the second of several with the name.
+///
+/// ```
+/// use iso8583::Path;
+///
+/// let amount: Path = "55.9F02".parse()?;
+/// assert_eq!(amount, Path::Subfield(55, "9F02".to_owned()));
+/// assert_eq!(amount.to_string(), "DE 55.9F02");
+/// assert_eq!("DE 127.25.3".parse::<Path>()?.to_string(), "DE 127.25.3");
+/// # Ok::<(), iso8583::InvalidPath>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Path {
     /// The four digits at the start.
@@ -14,7 +27,7 @@ pub enum Path {
     Bitmap,
     /// A data element.
     Field(u8),
-    /// A subfield of a data element, by its tag or position.
+    /// A subfield of a data element, by its tag or position and those of what it lies in.
     Subfield(u8, String),
     /// What follows the last field.
     End,
@@ -41,6 +54,70 @@ impl fmt::Display for Path {
             Self::End => f.write_str("end of message"),
         }
     }
+}
+
+impl FromStr for Path {
+    type Err = InvalidPath;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPath> {
+        let words = text.trim();
+        let same = |word: &str| words.eq_ignore_ascii_case(word);
+        if let Some(named) = [Self::Mti, Self::Bitmap, Self::End]
+            .into_iter()
+            .find(|path| same(&path.to_string()))
+        {
+            return Ok(named);
+        }
+        let invalid = |expected| InvalidPath {
+            text: text.to_owned(),
+            expected,
+        };
+        let path = match words.split_at_checked(2) {
+            Some((de, rest)) if de.eq_ignore_ascii_case("DE") => rest.trim_start(),
+            _ => words,
+        };
+        let (number, inner) = match path.split_once('.') {
+            Some((number, inner)) => (number, Some(inner)),
+            None => (path, None),
+        };
+        let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let de = number.parse().ok().filter(|de| (1..=192).contains(de));
+        let Some(de) = de.filter(|_| plain) else {
+            return Err(invalid("MTI or a data element from 1 to 192"));
+        };
+        let Some(inner) = inner else {
+            return Ok(Self::Field(de));
+        };
+        if inner.split('.').count() > crate::composite::DEPTH {
+            return Err(invalid("at most 8 subfields in one another"));
+        }
+        if !inner.split('.').all(is_part) {
+            return Err(invalid("names of subfields with a dot between them"));
+        }
+        Ok(Self::Subfield(de, inner.to_owned()))
+    }
+}
+
+/// Is it the name of a subfield, perhaps with the number of one among several?
+fn is_part(part: &str) -> bool {
+    let (name, number) = match part.rsplit_once('#') {
+        Some((name, number)) => (name, Some(number)),
+        None => (part, None),
+    };
+    let counts = |number: &str| {
+        number.starts_with(|digit| matches!(digit, '1'..='9')) && number.parse::<u16>().is_ok()
+    };
+    let odd =
+        |character: char| character == '#' || character.is_whitespace() || character.is_control();
+    !name.is_empty() && !name.contains(odd) && number.is_none_or(counts)
+}
+
+/// A text that is no path: ``path `55.`: expected names of subfields …``.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("path `{text}`: expected {expected}")]
+pub struct InvalidPath {
+    text: String,
+    expected: &'static str,
 }
 
 /// Bytes that are no message of the dialect: `DE 4 at byte 40: expected 12 bytes, found 3`.
@@ -178,9 +255,49 @@ pub enum EncodeErrorKind {
         /// Bytes of the whole message.
         needed: usize,
     },
+    /// The value is not made of the subfields the dialect says.
+    #[error("the value is not made of its subfields")]
+    Subfields,
     /// The scan ended before the field that is to be copied.
     #[error("the scan ended before it")]
     NotWalked,
+}
+
+/// A path that cannot be followed, or a value that cannot be put there.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{path}: {kind}")]
+pub struct PathError {
+    /// Where.
+    pub path: Path,
+    /// Why not.
+    pub kind: PathErrorKind,
+}
+
+/// Why a path cannot be followed. Never holds a value.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PathErrorKind {
+    /// A value on the way is not what the dialect says.
+    #[error("the value cannot be read: {0}")]
+    Decode(#[from] DecodeErrorKind),
+    /// The dialect does not allow the new value.
+    #[error(transparent)]
+    Encode(#[from] EncodeErrorKind),
+    /// The dialect could never have it.
+    #[error("the dialect has no such field")]
+    NoSuchField,
+    /// The path goes on where the dialect says nothing of subfields.
+    #[error("the dialect says of no subfields there")]
+    NoSubfields,
+    /// It cannot stand there without those before it.
+    #[error("those before it are missing")]
+    Gap,
+    /// What follows would be taken for what is to be removed.
+    #[error("it cannot be removed: the others stand behind it")]
+    Needed,
+    /// A bitmap or the end of the message has no value.
+    #[error("no value stands there")]
+    NoValue,
 }
 
 /// A value outside what its element allows: `STAN is not 6 digits`. Never holds the value.

@@ -8,6 +8,7 @@
 //! # Layout
 //! - [`Message`], [`Mti`], [`Bitmap`]: a message as values, whatever the wire
 //! - [`spec`]: dialects as data; [`Dialect::decode`] and [`Dialect::encode`]
+//! - [`composite`]: values made of subfields, reached by [`Path`]
 //! - [`element`]: the data elements programs reckon with, as types
 //! - [`typed`]: messages as structs of these types, by a derive
 //! - [`emv`]: the tags of chip cards, and which of them may be seen
@@ -58,7 +59,10 @@ pub mod words;
 pub use bitmap::Bitmap;
 pub use codec::{Change, Undecodable, Value, View};
 pub use describe::Description;
-pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind, InvalidElement, Path};
+pub use error::{
+    DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind, InvalidElement, InvalidPath, Path,
+    PathError, PathErrorKind,
+};
 pub use iso8583_derive::TypedMessage;
 pub use key::FieldKey;
 pub use message::Message;

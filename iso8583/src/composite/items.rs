@@ -122,11 +122,6 @@ impl<'a> Iterator for Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    /// How much of the value was walked over.
-    pub(super) const fn at(&self) -> usize {
-        self.at
-    }
-
     const fn fault(&self, key: Option<Key<'a>>, kind: DecodeErrorKind) -> Fault<'a> {
         Fault {
             key,

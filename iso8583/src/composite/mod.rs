@@ -7,7 +7,9 @@
 //! - [`Composite::get`]: the place of one of them
 //! - [`Message::value_at`](crate::Message::value_at), `set_at`, `remove_at`: by [`Path`](crate::Path)
 
+mod access;
 mod ber;
+mod change;
 mod items;
 
 use std::borrow::Cow;
