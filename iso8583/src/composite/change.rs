@@ -117,7 +117,9 @@ impl Composite {
         new: &[u8],
     ) -> Result<Clear, PathErrorKind> {
         let (name, nth) = occurrence(part);
-        if nth != before + 1 {
+        // Positions and bits do not repeat.
+        let repeats = matches!(self, Self::Tagged(_) | Self::Ber(_));
+        if nth != before + 1 || nth > 1 && !repeats {
             return Err(PathErrorKind::Gap);
         }
         let tag;

@@ -11,6 +11,8 @@ mod access;
 mod ber;
 mod change;
 mod items;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
