@@ -53,6 +53,8 @@ mod respond;
 pub mod rules;
 pub mod session;
 pub mod spec;
+#[cfg(feature = "spec-files")]
+pub mod spec_file;
 pub mod typed;
 pub mod words;
 
