@@ -1,0 +1,79 @@
+//! Vectors of one composite field, in a message made around them.
+
+use bytes::BytesMut;
+use iso8583::Dialect;
+use iso8583::composite::{Ber, Composite, TagCoding, TagForm, Tagged, Unknown};
+use iso8583::spec::{Class, Counting, Encoding, Field, Prefix};
+
+use crate::families::{ascii_up_to, bytes_up_to, fixed};
+use crate::{ONE_FIELD, Vector};
+
+/// The field of a vector, and the bytes of its value.
+fn field_of(vector: &Vector) -> (u8, Field, &[u8]) {
+    let text = |content: Composite| ascii_up_to(Class::Ans, 3, 999).composed(content);
+    let icc_data = bytes_up_to(Prefix::ascii(3, Counting::Bytes), 999);
+    let icc_data = icc_data.composed(Composite::Ber(Ber::default()));
+    let raw = &*vector.raw;
+    match &*vector.name {
+        "de48-tlv-3-3" => (48, text(Composite::Tagged(tagged(3, 3))), raw),
+        "de48-mastercard-style" => {
+            let rest = Box::new(Composite::Tagged(tagged(2, 2)));
+            let code = fixed(Class::A, Encoding::Ascii, 1);
+            (48, text(Composite::Coded { code, rest }), raw)
+        }
+        // The vector has the length of the field before its value.
+        "composite-code-then-tags" => (48, text(code_and_fixed()), &raw[3..]),
+        "de55-emv-full" | "de55-duplicate-tag" => (55, icc_data, raw),
+        other => panic!("{other}: no field"),
+    }
+}
+
+fn tagged(tag: u8, length: u8) -> Tagged {
+    Tagged {
+        tag: TagForm {
+            width: tag,
+            coding: TagCoding::Text,
+        },
+        length: Prefix::ascii(length, Counting::Characters),
+        prefix: "".into(),
+        known: [].into(),
+        unknown: Unknown::Keep,
+    }
+}
+
+/// Two tags that always stand there, with values of five digits: without lengths they are fields
+/// by position, each of a tag and its value.
+fn code_and_fixed() -> Composite {
+    let digits = |length| fixed(Class::N, Encoding::Ascii, length);
+    let parts = vec![digits(2), digits(5), digits(2), digits(5)];
+    Composite::Coded {
+        code: fixed(Class::A, Encoding::Ascii, 1),
+        rest: Box::new(Composite::Positional(parts)),
+    }
+}
+
+#[test]
+fn composite_fields_are_read_and_written_byte_for_byte() {
+    let mut checked = 0;
+    for vector in Vector::all() {
+        if !vector.family.starts_with(ONE_FIELD) {
+            continue;
+        }
+        let name = &vector.name;
+        let (de, field, value) = field_of(&vector);
+        let dialect = Dialect::builder("field").field(de, field).build().unwrap();
+        let mut wire = b"0200".to_vec();
+        wire.extend_from_slice(&(1_u64 << (64 - de)).to_be_bytes());
+        wire.extend_from_slice(format!("{:03}", value.len()).as_bytes());
+        wire.extend_from_slice(value);
+
+        let view = dialect.read(&wire).unwrap();
+        assert_eq!(view.value(de).unwrap().reveal_wire(), value, "{name}");
+        let message = dialect.decode(&wire).unwrap();
+        let mut again = BytesMut::new();
+        dialect.encode(&message, &mut again).unwrap();
+        assert_eq!(again, wire, "{name}");
+        checked += 1;
+    }
+    assert_eq!(checked, 5);
+}
