@@ -1,0 +1,273 @@
+//! Properties of the codec: what decodes encodes back, garbage is an error and never a panic, and
+//! nothing secret is printed. For the dialects that come with the crate, and for random ones.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test kit: what cannot be made is a failed test"
+)]
+
+mod specs;
+
+use bytes::BytesMut;
+use iso8583::spec::{BitmapForm, Maps, Padding};
+use iso8583::{Change, Dialect, Message, Mti};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use specs::{cases, padded};
+
+fn encoded(dialect: &Dialect, message: &Message) -> BytesMut {
+    let mut wire = BytesMut::new();
+    dialect.encode(message, &mut wire).unwrap();
+    wire
+}
+
+/// Bytes in which some are others: lengths, maps, digits, hex digits in lower case, anything.
+fn mutated(wire: &[u8], changes: &[(Index, Mutation)]) -> Vec<u8> {
+    let mut wire = wire.to_vec();
+    for (place, mutation) in changes {
+        let place = place.index(wire.len());
+        wire[place] = match mutation {
+            Mutation::Byte(byte) => *byte,
+            Mutation::Bit(bit) => wire[place] ^ 1 << bit,
+            Mutation::LowerCase => wire[place].to_ascii_lowercase(),
+        };
+    }
+    wire
+}
+
+#[derive(Clone, Debug)]
+enum Mutation {
+    Byte(u8),
+    Bit(u8),
+    LowerCase,
+}
+
+fn mutations() -> impl Strategy<Value = Vec<(Index, Mutation)>> {
+    let mutation = prop_oneof![
+        any::<u8>().prop_map(Mutation::Byte),
+        (0..8_u8).prop_map(Mutation::Bit),
+        Just(Mutation::LowerCase),
+    ];
+    prop::collection::vec((any::<Index>(), mutation), 1..4)
+}
+
+fn dialects() -> impl Strategy<Value = &'static Dialect> {
+    prop::sample::select(Dialect::built_in().to_vec())
+}
+
+/// A message whose values fit their elements: fixed and variable, digits, text, track, bytes.
+fn messages() -> impl Strategy<Value = Message> {
+    let elements = (
+        prop::option::of("[0-9]{8,19}"),
+        prop::option::of("[0-9]{6}"),
+        prop::option::of("[0-9]{12}"),
+        prop::option::of("[0-9]{1,11}"),
+        prop::option::of("[0-9]{8,19}=[0-9]{7,17}"),
+        prop::option::of("[A-Z0-9 ]{12}"),
+        prop::option::of("[ -~]{40}"),
+        prop::option::of("[ -~]{0,999}"),
+        prop::option::of(prop::array::uniform8(any::<u8>())),
+        prop::option::of("[CD][0-9]{16}"),
+        prop::option::of("[0-9]{42}"),
+    );
+    elements.prop_map(
+        |(pan, code, amount, acquirer, track, rrn, name, private, pin, net, orig)| {
+            let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+            let texts = [
+                (2, pan),
+                (3, code),
+                (4, amount),
+                (32, acquirer),
+                (35, track),
+                (37, rrn),
+                (43, name),
+                (48, private),
+                (97, net),
+                (90, orig),
+            ];
+            for (de, text) in texts {
+                if let Some(text) = text {
+                    message.set(de, text.as_bytes());
+                }
+            }
+            if let Some(pin) = pin {
+                message.set(52, &pin);
+            }
+            message
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_message_comes_back_from_every_dialect(dialect in dialects(), message in messages()) {
+        let wire = encoded(dialect, &message);
+        prop_assert_eq!(&dialect.decode(&wire).unwrap(), &message);
+    }
+
+    #[test]
+    fn what_decodes_encodes_to_the_same_bytes(
+        dialect in dialects(),
+        message in messages(),
+        mutations in mutations(),
+    ) {
+        let wire = mutated(&encoded(dialect, &message), &mutations);
+        if let Ok(message) = dialect.decode(&wire) {
+            prop_assert_eq!(&encoded(dialect, &message)[..], wire);
+        }
+    }
+
+    #[test]
+    fn garbage_is_an_error_that_names_a_place_in_it(
+        dialect in dialects(),
+        bytes in prop::collection::vec(any::<u8>(), 0..400),
+    ) {
+        if let Err(undecodable) = dialect.decode(&bytes) {
+            prop_assert!(undecodable.error.offset <= bytes.len(), "{undecodable}");
+        }
+    }
+
+    #[test]
+    fn a_message_cut_short_anywhere_is_an_error(
+        dialect in dialects(),
+        message in messages(),
+        cut in any::<Index>(),
+    ) {
+        let wire = encoded(dialect, &message);
+        let cut = cut.index(wire.len());
+        prop_assert!(dialect.decode(wire.get(..cut).unwrap()).is_err());
+    }
+
+    #[test]
+    fn no_print_shows_more_of_a_card_than_six_and_four_digits(
+        pan in "[0-9]{16,19}",
+        track in any::<bool>(),
+    ) {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message.set(2, pan.as_bytes()).set(48, pan.as_bytes());
+        if track {
+            message.set(35, format!("{pan}=3012101").as_bytes());
+        }
+        let printed = format!("{message:?} {} {:?}", message.describe(), message.pan());
+        let hidden = pan.get(4..pan.len() - 2).unwrap();
+        prop_assert!(!printed.contains(hidden), "{}", printed);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_message_comes_back_from_any_dialect(case in cases()) {
+        let wire = encoded(&case.dialect, &case.message);
+        prop_assert_eq!(&case.dialect.decode(&wire).unwrap(), &case.message);
+        prop_assert!(case.dialect.read(&wire).is_ok());
+        let mut buffer = vec![0; wire.len()];
+        prop_assert_eq!(case.dialect.encode_into(&case.message, &mut buffer), Ok(wire.len()));
+        prop_assert_eq!(&buffer[..], &wire[..]);
+    }
+
+    #[test]
+    fn what_decodes_in_any_dialect_encodes_to_the_same_bytes(
+        case in cases(),
+        mutations in mutations(),
+    ) {
+        let wire = mutated(&encoded(&case.dialect, &case.message), &mutations);
+        if let Ok(message) = case.dialect.decode(&wire) {
+            prop_assert_eq!(&encoded(&case.dialect, &message)[..], wire);
+        }
+    }
+
+    /// The swift walk says what the plain one says: it is what `check` goes, value by value.
+    #[test]
+    fn a_message_read_at_once_is_the_one_indexed_and_checked(
+        case in cases(),
+        mutations in mutations(),
+    ) {
+        let wire = mutated(&encoded(&case.dialect, &case.message), &mutations);
+        let read = case.dialect.read(&wire);
+        let decoded = case.dialect.decode(&wire);
+        prop_assert_eq!(read.as_ref().err(), decoded.as_ref().err().map(|it| &it.error));
+        if let Ok(view) = case.dialect.index(&wire) {
+            let check = view.check();
+            let said = |error: iso8583::DecodeError| (error.path, error.kind);
+            prop_assert_eq!(check.map_err(said), read.map(drop).map_err(said));
+        } else {
+            prop_assert!(read.is_err());
+        }
+    }
+
+    #[test]
+    fn a_relayed_message_is_the_decoded_changed_and_encoded_one(
+        case in cases(),
+        mutations in mutations(),
+    ) {
+        let clean = encoded(&case.dialect, &case.message);
+        for wire in [&clean[..], &mutated(&clean, &mutations)] {
+            let Ok(mut message) = case.dialect.decode(wire) else {
+                continue;
+            };
+            for (de, value) in &case.changes {
+                match value {
+                    Some(value) => message.set(*de, value),
+                    None => message.remove(*de),
+                };
+            }
+            let expected = encoded(&case.dialect, &message);
+            let changes: Vec<Change<'_>> = case
+                .changes
+                .iter()
+                .map(|(de, value)| (*de, value.as_deref()))
+                .collect();
+            let view = case.dialect.index(wire).unwrap();
+            let mut buffer = vec![0; expected.len()];
+            prop_assert_eq!(view.relay(&changes, &mut buffer), Ok(expected.len()));
+            prop_assert_eq!(&buffer[..], &expected[..]);
+        }
+    }
+
+    #[test]
+    fn a_scan_for_a_field_finds_what_an_index_finds(case in cases(), place in any::<Index>()) {
+        let wire = encoded(&case.dialect, &case.message);
+        let present: Vec<u8> = case.message.present().iter().collect();
+        prop_assume!(!present.is_empty());
+        let de = present[place.index(present.len())];
+        let scan = case.dialect.scan(&wire, iso8583::Bitmap::of(&[de])).unwrap();
+        let index = case.dialect.index(&wire).unwrap();
+        prop_assert_eq!(scan.segment(de), index.segment(de));
+        let mut scratch = [0; 1024];
+        let revealed = scan.value(de).unwrap().reveal(&mut scratch);
+        prop_assert_eq!(revealed.ok(), case.message.field(de));
+    }
+
+    #[test]
+    fn a_short_value_of_a_padded_field_comes_back_filled((field, short) in padded()) {
+        let padding = field.padding().unwrap();
+        let dialect = Dialect::builder("padded")
+            .bitmap(BitmapForm::Binary, Maps::Fixed(1))
+            .field(2, field)
+            .build()
+            .unwrap();
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message.set(2, &short);
+        let wire = encoded(&dialect, &message);
+        let filled = dialect.decode(&wire).unwrap();
+        let value = filled.field(2).unwrap();
+        let rest = match padding {
+            Padding::Left(_) => value.strip_suffix(&short[..]),
+            Padding::Right(_) => value.strip_prefix(&short[..]),
+        };
+        prop_assert!(rest.unwrap().iter().all(|filler| *filler == padding.filler()));
+        prop_assert_eq!(&encoded(&dialect, &filled)[..], &wire[..]);
+    }
+
+    #[test]
+    fn garbage_is_an_error_of_any_dialect_that_names_a_place_in_it(
+        case in cases(),
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        if let Err(undecodable) = case.dialect.decode(&bytes) {
+            prop_assert!(undecodable.error.offset <= bytes.len(), "{}", undecodable);
+        }
+    }
+}
