@@ -69,7 +69,7 @@ pub(crate) const fn digit(nibble: u8) -> u8 {
 }
 
 /// The value of a hex digit.
-const fn nibble(digit: u8) -> Option<u8> {
+pub(crate) const fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'A'..=b'F' => Some(digit - b'A' + 10),

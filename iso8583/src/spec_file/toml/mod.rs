@@ -134,7 +134,8 @@ fn base(
     match Dialect::named(name) {
         Some(base) => Ok(Some(base)),
         None => {
-            let names = Dialect::built_in().map(Dialect::name).join(", ");
+            let names: Vec<&str> = Dialect::built_in().iter().map(|one| one.name()).collect();
+            let names = names.join(", ");
             Err(reader.wrong(root, "base", Reason::value(names, name)))
         }
     }
