@@ -316,7 +316,7 @@ const fn too_long(expected: usize, found: usize) -> PathErrorKind {
 }
 
 /// The content of a field without its own length prefix.
-pub(super) fn content_of(field: &Field, value: &[u8]) -> Result<Clear, EncodeErrorKind> {
+pub(crate) fn content_of(field: &Field, value: &[u8]) -> Result<Clear, EncodeErrorKind> {
     let mut whole = Zeroizing::new(Vec::with_capacity(value.len() * 2 + 16));
     field.encode(value, &mut whole)?;
     let prefix = match field.length() {

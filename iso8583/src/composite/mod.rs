@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use crate::error::DecodeErrorKind;
 use crate::spec::{Align, Field, Prefix};
 
+pub(crate) use change::content_of;
 pub use items::{Fault, Item, Items, Key};
 
 /// How deep composites may lie in one another.
@@ -96,6 +97,19 @@ impl Composite {
         } else {
             format!("{key}#{}", before + 1)
         }
+    }
+}
+
+/// May the value of a subfield be shown that the dialect does not know?
+pub(crate) fn shows_unknown(key: &Key<'_>) -> bool {
+    matches!(key.0, items::Name::Ber(tag) if ber::shows(ber::number(tag)))
+}
+
+/// What people call a subfield that the dialect does not know.
+pub(crate) fn name_of_unknown(key: &Key<'_>) -> &'static str {
+    match key.0 {
+        items::Name::Ber(tag) if ber::is_emv(ber::number(tag)) => "EMV data",
+        _ => "unknown",
     }
 }
 
