@@ -17,9 +17,9 @@ impl Message {
     ///
     /// let dialect = Dialect::iso87_ascii_binmap();
     /// let mut sale = Message::new(Mti::FINANCIAL_REQUEST);
-    /// sale.set_at(&dialect, &"55.9F1A".parse()?, b"\x04\x10")?;
+    /// sale.set_at(dialect, &"55.9F1A".parse()?, b"\x04\x10")?;
     /// assert_eq!(sale.field(55), Some(&b"\x9F\x1A\x02\x04\x10"[..]));
-    /// let country = sale.value_at(&dialect, &"55.9F1A".parse()?)?;
+    /// let country = sale.value_at(dialect, &"55.9F1A".parse()?)?;
     /// assert_eq!(country.unwrap().as_slice(), b"\x04\x10");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -109,7 +109,9 @@ pub(crate) fn shows_unknown(key: &Key<'_>) -> bool {
 pub(crate) fn name_of_unknown(key: &Key<'_>) -> &'static str {
     match key.0 {
         items::Name::Ber(tag) if ber::is_emv(ber::number(tag)) => "EMV data",
-        _ => "unknown",
+        items::Name::Ber(_) | items::Name::Tag(..) | items::Name::Number(_) | items::Name::Code => {
+            "unknown"
+        }
     }
 }
 

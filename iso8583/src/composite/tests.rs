@@ -448,9 +448,9 @@ fn a_message_is_read_and_changed_by_path() {
     let dialect = Dialect::iso87_bcd();
     let mut sale = Message::new(Mti::FINANCIAL_REQUEST);
     sale.set(55, &hex!("9F0206000000015000"));
-    sale.set_at(&dialect, &path("55.72.86"), b"\x01").unwrap();
-    sale.set_at(&dialect, &path("MTI"), b"0210").unwrap();
-    sale.set_at(&dialect, &path("4"), b"000000000100").unwrap();
+    sale.set_at(dialect, &path("55.72.86"), b"\x01").unwrap();
+    sale.set_at(dialect, &path("MTI"), b"0210").unwrap();
+    sale.set_at(dialect, &path("4"), b"000000000100").unwrap();
     assert_eq!(
         sale.field(55),
         Some(&hex!("9F0206000000015000 72 03 860101")[..])
@@ -459,15 +459,15 @@ fn a_message_is_read_and_changed_by_path() {
         (sale.mti().to_string().as_str(), sale.text(4)),
         ("0210", Some("000000000100"))
     );
-    let value = |at: &str| sale.value_at(&dialect, &path(at)).unwrap();
+    let value = |at: &str| sale.value_at(dialect, &path(at)).unwrap();
     assert_eq!(value("DE 55.72.86").unwrap().as_slice(), b"\x01");
     assert_eq!(value("MTI").unwrap().as_slice(), b"0210");
     assert_eq!(value("55.9F03"), None);
     assert_eq!(value("3"), None);
-    sale.remove_at(&dialect, &path("55.72")).unwrap();
-    sale.remove_at(&dialect, &path("55.9F02")).unwrap();
+    sale.remove_at(dialect, &path("55.72")).unwrap();
+    sale.remove_at(dialect, &path("55.9F02")).unwrap();
     assert!(!sale.has(55));
-    sale.remove_at(&dialect, &path("55.9F02")).unwrap();
+    sale.remove_at(dialect, &path("55.9F02")).unwrap();
 }
 
 #[test]
@@ -497,14 +497,14 @@ fn a_path_that_cannot_be_followed_says_why_and_changes_nothing() {
             "DE 55: the value is not made of its subfields",
         ),
     ] {
-        let error = sale.set_at(&dialect, &path(at), value).unwrap_err();
+        let error = sale.set_at(dialect, &path(at), value).unwrap_err();
         assert_eq!(error.to_string(), says);
     }
     assert_eq!(sale, before);
     let long = [0; 150];
     let mut sale = Message::new(Mti::FINANCIAL_REQUEST);
-    sale.set_at(&dialect, &path("55.DF01"), &long).unwrap();
-    let error = sale.set_at(&dialect, &path("55.DF02"), &long).unwrap_err();
+    sale.set_at(dialect, &path("55.DF01"), &long).unwrap();
+    let error = sale.set_at(dialect, &path("55.DF02"), &long).unwrap_err();
     assert_eq!(error.path, Path::Field(55));
 }
 

@@ -156,7 +156,7 @@ mod tests {
                 );
             let location = b"CARD 9999-9901-0000-0005                ";
             sale.set(43, location);
-            let masked = sale.masked(&dialect);
+            let masked = sale.masked(dialect);
             assert_eq!(masked.text(2), Some("9999990000000005"));
             assert_eq!(masked.text(4), Some("000000015000"));
             assert_eq!(masked.text(14), Some("0000"));
@@ -173,7 +173,7 @@ mod tests {
             dialect.encode(&masked, &mut wire).unwrap();
             assert_eq!(wire.len(), clear.len());
             assert_eq!(dialect.decode(&wire).unwrap(), masked);
-            assert_eq!(masked.masked(&dialect), masked);
+            assert_eq!(masked.masked(dialect), masked);
         }
     }
 
@@ -181,7 +181,7 @@ mod tests {
     fn what_is_not_made_of_its_subfields_is_zeros_from_there_on() {
         let mut sale = Message::new(Mti::FINANCIAL_REQUEST);
         sale.set(55, &hex!("9A03250101 5A089999"));
-        let masked = sale.masked(&Dialect::iso87_bcd());
+        let masked = sale.masked(Dialect::iso87_bcd());
         assert_eq!(masked.field(55), Some(&hex!("9A03250101 00000000")[..]));
     }
 }

@@ -135,6 +135,9 @@ fn write_item(
                 Visibility::Never
             };
             write!(f, "\n    {path:<10} {name:<30} ")?;
+            if item.content.is_empty() {
+                return f.write_str("empty");
+            }
             let written = item.with(value, |value| {
                 let masked = Masked {
                     visibility: item.field.map_or(unknown, |field| field.visibility()),
@@ -257,14 +260,14 @@ mod tests {
             55,
             &hex!("9F0206000000015000 5A089999990100000005 9F3400 DF0101AA 72 04 8602BBBB 9F10"),
         );
-        insta::assert_snapshot!(message.describe_in(&crate::Dialect::iso87_bcd()), @r"
+        insta::assert_snapshot!(message.describe_in(Dialect::iso87_bcd()), @r"
         0200
           DE 2   primary account number               999999******0005
           DE 4   amount, transaction                  000000015000
           DE 55  ICC data
             9F02       EMV data                       000000015000
             5A         EMV data                       ****
-            9F34       EMV data                       
+            9F34       EMV data                       empty
             DF01       unknown                        ****
             72         EMV data
             72.86      EMV data                       ****
