@@ -1,4 +1,4 @@
-//! Dialects as files, in an own TOML form.
+//! Dialects as files: an own TOML form, and packagers of jPOS.
 //!
 //! Text comes in, a [`Dialect`] goes out; files are opened by the caller. What is wrong in a file
 //! is told all at once, each fault with its place and its field ([`SpecFileError`]).
@@ -20,9 +20,10 @@
 //! ```
 
 mod error;
+pub mod jpos;
 pub mod toml;
 
-use crate::spec::{Dialect, DialectBuilder, InvalidDialect};
+use crate::spec::{Dialect, DialectBuilder, Field, InvalidDialect, Visibility};
 
 pub use error::{Fault, Place, Reason, SpecFileError};
 
@@ -41,16 +42,33 @@ pub struct Imported {
     pub notes: Vec<String>,
 }
 
-/// Reads a dialect. The name of the file is for errors.
+/// Reads a dialect in whichever of the forms the text has: XML is a packager of jPOS, all else the
+/// own TOML form. The name of the file is for errors, and
+/// names dialects whose form has no name in it.
 ///
 /// # Errors
 /// Where the text is no such file, or says of a field what cannot be.
 pub fn read(file: &str, text: &str) -> Result<Imported, SpecFileError> {
-    let read = toml::read(text).map(|dialect| Imported {
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    let imported = match start.chars().next() {
+        Some('<') => jpos::read(text).and_then(|imported| named_after(file, imported)),
+        _ => toml::read(text).map(|dialect| Imported {
+            dialect,
+            notes: Vec::new(),
+        }),
+    };
+    imported.map_err(|error| error.of_file(file))
+}
+
+fn named_after(file: &str, imported: Imported) -> Result<Imported, SpecFileError> {
+    let base = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    let stem = base.rsplit_once('.').map_or(base, |(stem, _)| stem);
+    let dialect = imported.dialect.to_builder().name(stem.to_owned()).build();
+    let dialect = dialect.map_err(|invalid| Fault::new("fields", invalid))?;
+    Ok(Imported {
         dialect,
-        notes: Vec::new(),
-    });
-    read.map_err(|error| error.of_file(file))
+        ..imported
+    })
 }
 
 fn check_size(text: &str) -> Result<(), Fault> {
@@ -75,4 +93,13 @@ fn build(mut builder: DialectBuilder, faults: &mut Vec<Fault>) -> Option<Dialect
             }
         }
     }
+}
+
+/// What the 1987 standard's element of the number lets be printed; nothing where there is none.
+fn visibility(de: u8) -> Visibility {
+    standard(de).map_or(Visibility::Never, Field::visibility)
+}
+
+fn standard(de: u8) -> Option<&'static Field> {
+    Dialect::iso87_ascii().field(de)
 }
