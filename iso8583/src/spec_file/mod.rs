@@ -1,4 +1,4 @@
-//! Dialects as files: an own TOML form, and packagers of jPOS.
+//! Dialects as files: an own TOML form, packagers of jPOS, specs of moov-io/iso8583.
 //!
 //! Text comes in, a [`Dialect`] goes out; files are opened by the caller. What is wrong in a file
 //! is told all at once, each fault with its place and its field ([`SpecFileError`]).
@@ -21,6 +21,7 @@
 
 mod error;
 pub mod jpos;
+pub mod moov;
 pub mod toml;
 
 use crate::spec::{Dialect, DialectBuilder, Field, InvalidDialect, Visibility};
@@ -42,8 +43,8 @@ pub struct Imported {
     pub notes: Vec<String>,
 }
 
-/// Reads a dialect in whichever of the forms the text has: XML is a packager of jPOS, all else the
-/// own TOML form. The name of the file is for errors, and
+/// Reads a dialect in whichever of the three forms the text has: XML is a packager of jPOS, JSON a
+/// spec of moov-io/iso8583, all else the own TOML form. The name of the file is for errors, and
 /// names dialects whose form has no name in it.
 ///
 /// # Errors
@@ -52,6 +53,7 @@ pub fn read(file: &str, text: &str) -> Result<Imported, SpecFileError> {
     let start = text.trim_start_matches('\u{feff}').trim_start();
     let imported = match start.chars().next() {
         Some('<') => jpos::read(text).and_then(|imported| named_after(file, imported)),
+        Some('{') => moov::read(text),
         _ => toml::read(text).map(|dialect| Imported {
             dialect,
             notes: Vec::new(),

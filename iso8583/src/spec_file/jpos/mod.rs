@@ -225,8 +225,10 @@ impl Import<'_> {
             "isofield" => Ok(Some(field)),
             "isofieldpackager" => {
                 let content = self.composite(element, path)?;
-                // The value is whatever the subfields put there.
-                Ok(Some(field.lenient().composed(content)))
+                // Of text, the subfields say which characters it holds.
+                let text = field.class() != Class::B;
+                let field = if text { field.lenient() } else { field };
+                Ok(Some(field.composed(content)))
             }
             name => Err(self.fault(element, path, Reason::value("<isofield>", name))),
         }
