@@ -116,14 +116,14 @@ mod own_form {
     #[test]
     fn every_form_of_subfields_is_read_as_it_was_written() {
         let inner = Composite::Positional(vec![text("one", 1), text("two", 2)]);
-        let tagged = |coding| {
+        let tagged = |coding, odd: &str| {
             Composite::Tagged(Tagged {
                 tag: TagForm { width: 3, coding },
                 length: Prefix::bcd(3, Counting::Bytes),
                 prefix: "PDS".into(),
                 known: BTreeMap::from([
-                    ("002".to_owned(), text("two", 2)),
-                    ("a b".to_owned(), text("odd", 9).composed(inner.clone())),
+                    ("0".repeat(odd.len()), text("two", 2)),
+                    (odd.to_owned(), text("odd", 9).composed(inner.clone())),
                 ]),
                 unknown: Unknown::Refuse,
             })
@@ -135,10 +135,10 @@ mod own_form {
                 text("plain", 4),
             ]),
             Composite::Positional(Vec::new()),
-            tagged(TagCoding::Text),
-            tagged(TagCoding::Bcd(Align::Left)),
-            tagged(TagCoding::Bcd(Align::Right)),
-            tagged(TagCoding::Binary),
+            tagged(TagCoding::Text, "a b"),
+            tagged(TagCoding::Bcd(Align::Left), "123"),
+            tagged(TagCoding::Bcd(Align::Right), "123"),
+            tagged(TagCoding::Binary, "DF8116"),
             Composite::Ber(Ber {
                 known: BTreeMap::from([("9F02".to_owned(), text("amount", 12))]),
                 unknown: Unknown::Refuse,
@@ -153,7 +153,7 @@ mod own_form {
                 code: text("kind", 2),
                 rest: Box::new(Composite::Coded {
                     code: text("kind of kind", 1),
-                    rest: Box::new(tagged(TagCoding::Text)),
+                    rest: Box::new(tagged(TagCoding::Text, "a.b")),
                 }),
             },
         ];
@@ -340,6 +340,19 @@ mod own_form {
                     "{n}length=3\nsubfields={{form='positional',parts=[1]}}"
                 )),
                 "subfields.parts: expected tables, found 1",
+            ),
+            (
+                field(&format!(
+                    "{n}length=3\nsubfields={{form='ber',tags={{9g={{}}}}}}"
+                )),
+                "subfields.tags.9g: expected a tag of one to three bytes in upper-case hex",
+            ),
+            (
+                field(&format!(
+                    "{n}length=3\nsubfields={{form='tagged',tag={{width=2,coding='bcd'}},\
+                     length={{prefix='LL'}},tags={{001={{}}}}}}"
+                )),
+                "subfields.tags.001: expected a tag of 2 digits, found 001",
             ),
             (
                 field(&format!("{n}length=3\nsubfields={{form='ber',tag={{}}}}")),

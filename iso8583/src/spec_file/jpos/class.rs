@@ -197,9 +197,10 @@ pub(super) fn field(
         Kind::Bytes(_) | Kind::PackedBytes | Kind::HexDigits => Counting::Bytes,
         Kind::Text(_) | Kind::Digits(_) | Kind::Packed(_) | Kind::Signed(_) => Counting::Characters,
     };
-    let units = match kind {
-        Kind::HexDigits => says.length.div_ceil(2),
-        _ => says.length,
+    let units = if kind == Kind::HexDigits {
+        says.length.div_ceil(2)
+    } else {
+        says.length
     };
     let length = match prefix {
         None => Length::Fixed(units),

@@ -119,9 +119,9 @@ impl Import {
         for (de, node) in &numbered {
             match de {
                 0 => {
-                    builder = self
-                        .mti(node)
-                        .map_or(builder.clone(), |mti| builder.mti(mti))
+                    if let Ok(mti) = self.mti(node) {
+                        builder = builder.mti(mti);
+                    }
                 }
                 1 => {}
                 65 if node.text("type") == "Bitmap" => highest = 192,
@@ -252,9 +252,10 @@ impl Import {
 
     fn extent(&mut self, node: &Node<'_>, class: Class) -> Result<Length, Reported> {
         let max = self.length::<u16>(node)?;
-        let counting = match class {
-            Class::B => Counting::Bytes,
-            _ => Counting::Characters,
+        let counting = if class == Class::B {
+            Counting::Bytes
+        } else {
+            Counting::Characters
         };
         match words::prefix(node.text("prefix")) {
             Some(None) => Ok(Length::Fixed(max)),

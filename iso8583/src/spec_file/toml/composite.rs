@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::composite::{Ber, Bitmapped, Composite, TagForm, Tagged};
+use crate::composite::{Ber, Bitmapped, Composite, TagCoding, TagForm, Tagged};
 use crate::spec::Field;
 use crate::spec_file::toml::field;
 use crate::spec_file::toml::reader::{Reader, Reported, Table};
@@ -79,7 +79,10 @@ fn tagged(
     };
     let prefix = reader.string(table, "prefix");
     let unknown = reader.word(table, "unknown", &words::UNKNOWN);
-    let known = tags(reader, table, depth);
+    let known = match tag {
+        Ok(form) => tags(reader, table, depth, |tag| expected_of(form, tag)),
+        Err(Reported) => tags(reader, table, depth, |_| None),
+    };
     Ok(Tagged {
         tag: tag?,
         length: length?,
@@ -110,12 +113,35 @@ fn tag(reader: &mut Reader<'_>, table: &Table<'_, '_>) -> Result<TagForm, Report
     Ok(TagForm { width, coding })
 }
 
+/// What a tag of the form is, where this is none.
+fn expected_of(form: TagForm, tag: &str) -> Option<String> {
+    let width = usize::from(form.width);
+    let (length, of) = match form.coding {
+        TagCoding::Text => (width, "characters"),
+        TagCoding::Bcd(_) => (width, "digits"),
+        TagCoding::Binary => (width * 2, "upper-case hex digits"),
+    };
+    let digits = tag.bytes().all(|digit| match form.coding {
+        TagCoding::Text => true,
+        TagCoding::Bcd(_) => digit.is_ascii_digit(),
+        TagCoding::Binary => matches!(digit, b'0'..=b'9' | b'A'..=b'F'),
+    });
+    let fits = digits && tag.chars().count() == length;
+    (!fits).then(|| format!("a tag of {length} {of}"))
+}
+
 fn ber(reader: &mut Reader<'_>, table: &Table<'_, '_>, depth: usize) -> Result<Ber, Reported> {
     reader.only(table, &["form", "unknown", "tags"]);
     let unknown = reader.word(table, "unknown", &words::UNKNOWN);
-    let known = tags(reader, table, depth)?;
+    let known = tags(reader, table, depth, |tag| {
+        let hex = tag
+            .bytes()
+            .all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'));
+        let fits = hex && matches!(tag.len(), 2 | 4 | 6);
+        (!fits).then(|| "a tag of one to three bytes in upper-case hex".to_owned())
+    });
     Ok(Ber {
-        known,
+        known: known?,
         unknown: unknown?.unwrap_or_default(),
     })
 }
@@ -124,6 +150,7 @@ fn tags(
     reader: &mut Reader<'_>,
     table: &Table<'_, '_>,
     depth: usize,
+    expected: impl Fn(&str) -> Option<String>,
 ) -> Result<BTreeMap<String, Field>, Reported> {
     let Some(tags) = reader.table(table, "tags")? else {
         return Ok(BTreeMap::new());
@@ -131,6 +158,9 @@ fn tags(
     let mut known = BTreeMap::new();
     let mut wrong = None;
     for (tag, inner) in reader.tables(&tags) {
+        if let Some(expected) = expected(&tag) {
+            wrong = Some(reader.fault(&inner, Reason::value(expected, &tag)));
+        }
         match field::field(reader, &inner, None, depth + 1) {
             Ok(field) => {
                 known.insert(tag, field);

@@ -39,11 +39,11 @@ pub(super) fn field(
 
     let name = name?.map(str::to_owned);
     let name = name.or_else(|| inherited.map(|field| field.name().to_owned()));
-    let class = class.or(inherited.map(Field::class));
-    let encoding = encoding.or(inherited.map(Field::encoding));
+    let class = class.or_else(|| inherited.map(Field::class));
+    let encoding = encoding.or_else(|| inherited.map(Field::encoding));
     let length = length(reader, table, class);
     let padding = padding(reader, table);
-    let length = length?.or(inherited.map(Field::length));
+    let length = length?.or_else(|| inherited.map(Field::length));
     let missing = [
         ("name", name.is_none()),
         ("class", class.is_none()),
@@ -68,7 +68,7 @@ pub(super) fn field(
         let padded = field.padded(padding);
         field = padded.map_err(|impossible| reader.fault(table, impossible))?;
     }
-    if let Some(shown) = shown?.or(inherited.map(Field::visibility)) {
+    if let Some(shown) = shown?.or_else(|| inherited.map(Field::visibility)) {
         field = field.shown(shown);
     }
     Ok(match content? {

@@ -186,8 +186,8 @@ fn bitmap(
         return builder;
     };
     let inherited = base.map(Dialect::bitmap);
-    let form = form.or(inherited.map(|coding| coding.form));
-    let maps = maps.or(inherited.map(|coding| coding.maps));
+    let form = form.or_else(|| inherited.map(|coding| coding.form));
+    let maps = maps.or_else(|| inherited.map(|coding| coding.maps));
     builder.bitmap(
         form.unwrap_or(BitmapForm::Binary),
         maps.unwrap_or(Maps::UpTo(2)),
