@@ -7,10 +7,10 @@ use anstream::AutoStream;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ColorChoice, Parser, ValueEnum};
 use iso8583::Dialect;
+use iso8583::frame::Framing;
 use thiserror::Error;
 
 use crate::commands::Command;
-use crate::frames::Framing;
 use crate::input::SourceError;
 
 /// What is in an ISO 8583 capture, dump or message.
@@ -41,8 +41,8 @@ pub struct Options {
     /// Dialect of the messages; without it, each built-in one is tried
     #[arg(long, global = true, value_name = "NAME", value_parser = dialect_parser())]
     pub spec: Option<&'static Dialect>,
-    /// Framing of the messages on their stream; a capture needs it
-    #[arg(long, global = true, value_name = "FRAMING", value_parser = framing_parser())]
+    /// Framing of the messages on their stream, of `iso8583 specs frames`; a capture needs it
+    #[arg(long, global = true, value_name = "FRAMING")]
     pub frame: Option<Framing>,
     /// Show card data in clear
     #[arg(long = "unsafe", global = true)]
@@ -69,10 +69,6 @@ pub enum Layout {
 fn dialect_parser() -> impl clap::builder::TypedValueParser<Value = &'static Dialect> {
     PossibleValuesParser::new(Dialect::built_in().iter().map(|dialect| dialect.name()))
         .try_map(|name| Dialect::named(&name).ok_or("no such dialect"))
-}
-
-fn framing_parser() -> impl clap::builder::TypedValueParser<Value = Framing> {
-    PossibleValuesParser::new(Framing::NAMES).try_map(|name| name.parse::<Framing>())
 }
 
 /// How a command ended.
@@ -112,6 +108,14 @@ pub enum Failure {
     /// The output failed.
     #[error("output: {0}")]
     Output(#[from] io::Error),
+    /// The network failed.
+    #[error("{peer}: {error}")]
+    Network {
+        /// Who was called.
+        peer: String,
+        /// Why.
+        error: io::Error,
+    },
 }
 
 impl Failure {
@@ -121,7 +125,7 @@ impl Failure {
         match self {
             Self::Source(_) | Self::Usage(_) => Exit::Usage,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
-            Self::Output(_) => Exit::Io,
+            Self::Output(_) | Self::Network { .. } => Exit::Io,
         }
     }
 }

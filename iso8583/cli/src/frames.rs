@@ -5,63 +5,19 @@
 //! a frame only where a message is in it.
 
 use core::ops::Range;
-use core::str::FromStr;
 
 use bytes::BytesMut;
-use iso8583::frame::{Frame, FrameError, Framer, LengthHeader, Tpdu};
+use iso8583::frame::{Envelope, Frame, FrameError, Framer, Framing, Header};
 use thiserror::Error;
 
 use crate::capture::Segment;
 
-/// How messages are framed on a link, as the user says it: `binary2`, `ascii4` or `bcd2`, and
-/// `+tpdu` where one begins each frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Framing {
-    header: LengthHeader,
-    tpdu: bool,
+/// A framer that takes frames of up to 8,192 bytes, as links do; a longer length is taken for
+/// none.
+#[must_use]
+pub fn framer(framing: Framing) -> Framer {
+    Framer::of(framing, FRAME_MAX)
 }
-
-impl Framing {
-    /// All that can be said.
-    pub const NAMES: [&'static str; 6] = [
-        "binary2",
-        "binary2+tpdu",
-        "ascii4",
-        "ascii4+tpdu",
-        "bcd2",
-        "bcd2+tpdu",
-    ];
-
-    /// A framer that takes frames of up to 8,192 bytes, as links do; a longer length is taken for
-    /// none.
-    #[must_use]
-    pub fn framer(self) -> Framer {
-        Framer::new(self.header, self.tpdu, FRAME_MAX)
-    }
-}
-
-impl FromStr for Framing {
-    type Err = UnknownFraming;
-
-    fn from_str(name: &str) -> Result<Self, UnknownFraming> {
-        let (header, tpdu) = match name.strip_suffix("+tpdu") {
-            Some(header) => (header, true),
-            None => (name, false),
-        };
-        let header = match header {
-            "binary2" => LengthHeader::Binary2,
-            "ascii4" => LengthHeader::Ascii4,
-            "bcd2" => LengthHeader::Bcd2,
-            _ => return Err(UnknownFraming),
-        };
-        Ok(Self { header, tpdu })
-    }
-}
-
-/// Not one of [`Framing::NAMES`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("expected binary2, ascii4 or bcd2, with +tpdu where a TPDU begins each frame")]
-pub struct UnknownFraming;
 
 /// A stretch of a stream. Keep-alives (lengths of nought) belong to none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +25,7 @@ pub enum Piece {
     /// A whole frame.
     Frame {
         /// What stands before the message, where the link has it.
-        tpdu: Option<Tpdu>,
+        header: Option<Header>,
         /// Where the message is.
         body: Range<usize>,
     },
@@ -183,9 +139,14 @@ impl Stream<'_> {
         let mut window = BytesMut::from(self.bytes.get(at..end).unwrap_or_default());
         let found = self.framer.decode(&mut window);
         let here = end - window.len();
+        let behind = match self.framer.framing().envelope() {
+            Envelope::Length(_) => 0,
+            Envelope::Base24X25 | Envelope::Base24Tcp => 1,
+            Envelope::StxEtxLrc => 2,
+        };
         let piece = |frame: Frame| Piece::Frame {
-            tpdu: frame.tpdu,
-            body: here - frame.body.len()..here,
+            header: frame.header().copied(),
+            body: here - behind - frame.body.len()..here - behind,
         };
         (here, found.map(|frame| frame.map(piece)))
     }
@@ -193,29 +154,32 @@ impl Stream<'_> {
 
 const FRAME_MAX: usize = 8192;
 
-/// The longest length in front of a frame.
-const HEADER_MAX: usize = 4;
+/// The longest length in front of a frame, and what ends one.
+const HEADER_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests {
+    use iso8583::frame::Tpdu;
     use proptest::prelude::*;
 
     use super::*;
 
     fn framer(name: &str) -> Framer {
-        name.parse::<Framing>().expect("a framing").framer()
+        super::framer(name.parse().expect("a framing"))
     }
 
     fn frame(body: Range<usize>) -> Piece {
-        Piece::Frame { tpdu: None, body }
+        Piece::Frame { header: None, body }
     }
 
     #[test]
-    fn every_name_is_understood_and_no_other() {
-        for name in Framing::NAMES {
-            assert!(name.parse::<Framing>().is_ok(), "{name}");
-        }
-        assert_eq!("binary4".parse::<Framing>(), Err(UnknownFraming));
+    fn what_ends_a_frame_is_no_part_of_its_message() {
+        let pieces = cut_bytes(b"\x02abc\x03\x63\x02a\x03\x62", &framer("stx-etx-lrc"));
+        assert_eq!(pieces, [frame(1..4), frame(7..8)]);
+        let pieces = cut_bytes(b"abc\x03d\x03", &framer("base24-x25"));
+        assert_eq!(pieces, [frame(0..3), frame(4..5)]);
+        let pieces = cut_bytes(b"\x00\x04abc\x03", &framer("base24-tcp"));
+        assert_eq!(pieces, [frame(2..5)]);
     }
 
     #[test]
@@ -228,8 +192,8 @@ mod tests {
     #[test]
     fn a_tpdu_is_told_beside_the_message() {
         let pieces = cut_bytes(b"0008\x60\x00\x03\x00\x00abc", &framer("ascii4+tpdu"));
-        let tpdu = Some(Tpdu::new([0x60, 0, 3, 0, 0]));
-        assert_eq!(pieces, [Piece::Frame { tpdu, body: 9..12 }]);
+        let header = Some(Header::Tpdu(Tpdu::new([0x60, 0, 3, 0, 0])));
+        assert_eq!(pieces, [Piece::Frame { header, body: 9..12 }]);
     }
 
     #[test]
@@ -283,9 +247,9 @@ mod tests {
             ),
             every in 1..9_usize,
             in_step in any::<bool>(),
-            name in prop::sample::select(Framing::NAMES.to_vec()),
+            (framing, _) in prop::sample::select(Framing::catalogue().to_vec()),
         ) {
-            let stream = Stream { bytes: &bytes, framer: &framer(name) };
+            let stream = Stream { bytes: &bytes, framer: &super::framer(framing) };
             let packet_start = |at: usize| {
                 let start = at.next_multiple_of(every);
                 (start < bytes.len()).then_some(start)

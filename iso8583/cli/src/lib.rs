@@ -9,6 +9,7 @@
 //! - [`capture`]: pcap and pcapng to conversations
 //! - [`input`]: what the user gave: hex, base64, a dump, a capture (one function reads files)
 //! - [`frames`]: conversations to framed messages
+//! - [`shown`]: values for people, masked; what codes mean
 //! - [`hexdump`]: bytes for people, a fault marked, secrets masked
 //!
 //! The program:
@@ -21,3 +22,4 @@ pub mod commands;
 pub mod frames;
 pub mod hexdump;
 pub mod input;
+pub mod shown;

@@ -84,24 +84,24 @@ fn a_message_as_an_argument_is_shown_masked() {
     let run = run(&["view", &hex(&PURCHASE)]);
     insta::assert_snapshot!(run.out, @r"
     1  171 bytes  iso87-bcd
-    0200
+    0200  1987, financial, request, acquirer
       DE 2   primary account number               999999******0005
-      DE 3   processing code                      000000
-      DE 4   amount, transaction                  000000015000
+      DE 3   processing code                      000000  purchase, from default account, to default account
+      DE 4   amount, transaction                  000000015000  15,000 KRW
       DE 7   transmission date and time           0315023015
       DE 11  systems trace audit number           000123
       DE 12  time, local transaction              113015
       DE 13  date, local transaction              0315
-      DE 18  merchant type                        5945
-      DE 22  POS entry mode                       021
-      DE 25  POS condition code                   00
+      DE 18  merchant type                        5945  hobby, toy and game shop
+      DE 22  POS entry mode                       021  magnetic stripe, can take a PIN
+      DE 25  POS condition code                   00  normal presentment
       DE 32  acquiring institution id code        450001
       DE 35  track 2 data                         ****
       DE 37  retrieval reference number           607411000123
       DE 41  card acceptor terminal id            TERM0001
       DE 42  card acceptor id code                MERCHANT0000001
       DE 43  card acceptor name/location          TOYLAND ONLINE         SEOUL         KOR
-      DE 49  currency code, transaction           410
+      DE 49  currency code, transaction           410  KRW, Won
       DE 52  PIN data                             ****
       DE 53  security related control information ****
       DE 64  message authentication code          ****
@@ -115,12 +115,12 @@ fn card_data_shows_in_clear_only_where_it_is_asked_for() {
     let clear = run(&["view", &hex(&PURCHASE), "--unsafe"]);
     assert!(!masked.out.contains("99999901"), "{}", masked.out);
     assert!(
-        clear.out.contains("DE 2   9999990100000005\n"),
+        clear.out.contains(" 9999990100000005\n"),
         "{}",
         clear.out
     );
     assert!(
-        clear.out.contains("DE 52  DEF247F82B55A358\n"),
+        clear.out.contains(" DEF247F82B55A358\n"),
         "{}",
         clear.out
     );
@@ -131,17 +131,17 @@ fn a_faulty_message_is_marked_in_a_dump_that_shows_no_card() {
     let run = run(&["view", &hex(&PURCHASE[..60])]);
     insta::assert_snapshot!(run.out, @r"
     1  60 bytes  iso87-bcd
-    0200
+    0200  1987, financial, request, acquirer
       DE 2   primary account number               999999******0005
-      DE 3   processing code                      000000
+      DE 3   processing code                      000000  purchase, from default account, to default account
       DE 4   amount, transaction                  000000015000
       DE 7   transmission date and time           0315023015
       DE 11  systems trace audit number           000123
       DE 12  time, local transaction              113015
       DE 13  date, local transaction              0315
-      DE 18  merchant type                        5945
-      DE 22  POS entry mode                       021
-      DE 25  POS condition code                   00
+      DE 18  merchant type                        5945  hobby, toy and game shop
+      DE 22  POS entry mode                       021  magnetic stripe, can take a PIN
+      DE 25  POS condition code                   00  normal presentment
       DE 32  acquiring institution id code        450001
     DE 35 at byte 50: expected 19 bytes, found 9
     …
@@ -157,7 +157,7 @@ fn a_card_number_that_is_no_message_is_not_shown_either() {
     let run = run(&["view", "9999990100000005"]);
     insta::assert_snapshot!(run.out, @r"
     1  8 bytes  iso87-bcd
-    9999
+    9999  private version, reserved class, negative acknowledgement, reserved origin
     bitmap at byte 2: expected 8 bytes, found 6
     0000  ** ** ** ** ** ** ** **                          |********|
                 ^^ bitmap at byte 2: expected 8 bytes, found 6
@@ -173,11 +173,11 @@ fn a_dump_on_standard_input_is_recognised() {
     let run = run_with(dump.as_bytes(), &["view", "-", "--spec", "iso87-bcd"]);
     insta::assert_snapshot!(run.out, @r"
     1  30 bytes  iso87-bcd
-    0810
+    0810  1987, network management, request response, acquirer
       DE 7   transmission date and time           0315023000
       DE 11  systems trace audit number           000001
-      DE 39  response code                        00
-      DE 70  network management information code  301
+      DE 39  response code                        00  approved
+      DE 70  network management information code  301  echo test
     ");
     assert_eq!(run.code, 0);
 }
@@ -188,34 +188,34 @@ fn a_capture_is_told_by_time_whatever_the_network_did() {
     let table = run_with(&capture, &["view", "-", "--frame", "binary2"]);
     insta::assert_snapshot!(table.out, @r"
     1  2026-03-15T02:30:00.004Z  10.0.0.1:40000 > 10.0.0.2:8583  171 bytes  iso87-bcd
-    0200
+    0200  1987, financial, request, acquirer
       DE 2   primary account number               999999******0005
-      DE 3   processing code                      000000
-      DE 4   amount, transaction                  000000015000
+      DE 3   processing code                      000000  purchase, from default account, to default account
+      DE 4   amount, transaction                  000000015000  15,000 KRW
       DE 7   transmission date and time           0315023015
       DE 11  systems trace audit number           000123
       DE 12  time, local transaction              113015
       DE 13  date, local transaction              0315
-      DE 18  merchant type                        5945
-      DE 22  POS entry mode                       021
-      DE 25  POS condition code                   00
+      DE 18  merchant type                        5945  hobby, toy and game shop
+      DE 22  POS entry mode                       021  magnetic stripe, can take a PIN
+      DE 25  POS condition code                   00  normal presentment
       DE 32  acquiring institution id code        450001
       DE 35  track 2 data                         ****
       DE 37  retrieval reference number           607411000123
       DE 41  card acceptor terminal id            TERM0001
       DE 42  card acceptor id code                MERCHANT0000001
       DE 43  card acceptor name/location          TOYLAND ONLINE         SEOUL         KOR
-      DE 49  currency code, transaction           410
+      DE 49  currency code, transaction           410  KRW, Won
       DE 52  PIN data                             ****
       DE 53  security related control information ****
       DE 64  message authentication code          ****
 
     2  2026-03-15T02:30:00.006Z  10.0.0.2:8583 > 10.0.0.1:40000  30 bytes  iso87-bcd
-    0810
+    0810  1987, network management, request response, acquirer
       DE 7   transmission date and time           0315023000
       DE 11  systems trace audit number           000001
-      DE 39  response code                        00
-      DE 70  network management information code  301
+      DE 39  response code                        00  approved
+      DE 70  network management information code  301  echo test
     ");
     assert_eq!((table.code, &*table.notes), (0, ""));
 }
@@ -230,33 +230,33 @@ fn a_capture_is_told_by_conversation_and_by_object() {
     insta::assert_snapshot!(tree.out, @r"
     10.0.0.1:40000 > 10.0.0.2:8583
       > 2026-03-15T02:30:00.004Z  171 bytes  iso87-bcd
-        0200
+        0200  1987, financial, request, acquirer
           DE 2   primary account number               999999******0005
-          DE 3   processing code                      000000
-          DE 4   amount, transaction                  000000015000
+          DE 3   processing code                      000000  purchase, from default account, to default account
+          DE 4   amount, transaction                  000000015000  15,000 KRW
           DE 7   transmission date and time           0315023015
           DE 11  systems trace audit number           000123
           DE 12  time, local transaction              113015
           DE 13  date, local transaction              0315
-          DE 18  merchant type                        5945
-          DE 22  POS entry mode                       021
-          DE 25  POS condition code                   00
+          DE 18  merchant type                        5945  hobby, toy and game shop
+          DE 22  POS entry mode                       021  magnetic stripe, can take a PIN
+          DE 25  POS condition code                   00  normal presentment
           DE 32  acquiring institution id code        450001
           DE 35  track 2 data                         ****
           DE 37  retrieval reference number           607411000123
           DE 41  card acceptor terminal id            TERM0001
           DE 42  card acceptor id code                MERCHANT0000001
           DE 43  card acceptor name/location          TOYLAND ONLINE         SEOUL         KOR
-          DE 49  currency code, transaction           410
+          DE 49  currency code, transaction           410  KRW, Won
           DE 52  PIN data                             ****
           DE 53  security related control information ****
           DE 64  message authentication code          ****
       < 2026-03-15T02:30:00.006Z  30 bytes  iso87-bcd
-        0810
+        0810  1987, network management, request response, acquirer
           DE 7   transmission date and time           0315023000
           DE 11  systems trace audit number           000001
-          DE 39  response code                        00
-          DE 70  network management information code  301
+          DE 39  response code                        00  approved
+          DE 70  network management information code  301  echo test
     ");
     let json = run_with(
         &capture,
@@ -276,12 +276,16 @@ fn a_capture_is_told_by_conversation_and_by_object() {
         "length": 30,
         "dialect": "iso87-bcd",
         "mti": "0810",
-        "message": [
-            "0810",
-            "DE 7   transmission date and time           0315023000",
-            "DE 11  systems trace audit number           000001",
-            "DE 39  response code                        00",
-            "DE 70  network management information code  301",
+        "fields": [
+            {"de": 7, "name": "transmission date and time", "value": "0315023000"},
+            {"de": 11, "name": "systems trace audit number", "value": "000001"},
+            {"de": 39, "name": "response code", "value": "00", "words": "approved"},
+            {
+                "de": 70,
+                "name": "network management information code",
+                "value": "301",
+                "words": "echo test",
+            },
         ],
     });
     assert_eq!(objects.len(), 2);
@@ -300,21 +304,21 @@ fn a_capture_with_a_loss_goes_on_behind_it() {
     let run = run_with(&capture, &["view", "-", "--frame", "binary2"]);
     insta::assert_snapshot!(run.out, @r"
     1  2026-03-15T02:30:00.003Z  10.0.0.1:40000 > 10.0.0.2:8583  30 bytes  iso87-bcd
-    0810
+    0810  1987, network management, request response, acquirer
       DE 7   transmission date and time           0315023000
       DE 11  systems trace audit number           000001
-      DE 39  response code                        00
-      DE 70  network management information code  301
+      DE 39  response code                        00  approved
+      DE 70  network management information code  301  echo test
 
     2  2026-03-15T02:30:00.004Z  10.0.0.1:40000 > 10.0.0.2:8583  20 bytes  skipped
     out of step: the rest of a frame, or of none
 
     3  2026-03-15T02:30:00.005Z  10.0.0.1:40000 > 10.0.0.2:8583  30 bytes  iso87-bcd
-    0810
+    0810  1987, network management, request response, acquirer
       DE 7   transmission date and time           0315023000
       DE 11  systems trace audit number           000001
-      DE 39  response code                        00
-      DE 70  network management information code  301
+      DE 39  response code                        00  approved
+      DE 70  network management information code  301  echo test
     ");
     insta::assert_snapshot!(
         run.notes,
@@ -342,7 +346,7 @@ fn wrong_usage_and_unreadable_input_exit_with_2() {
     let capture = dialogue();
     let cases = [
         run(&["view"]),
-        run(&["view", "00", "--frame", "binary4"]),
+        run(&["view", "00", "--frame", "binary5"]),
         run(&["view", "nowhere/echo.pcap"]),
         run(&["view", "30 3g"]),
         run_with(b"0800", &["view", "-", "--input", "pcap"]),
@@ -352,14 +356,14 @@ fn wrong_usage_and_unreadable_input_exit_with_2() {
         assert_eq!((run.code, &*run.out), (2, ""), "{}", run.notes);
         run.notes.lines().next().unwrap_or_default()
     });
-    insta::assert_snapshot!(notes.collect::<Vec<_>>().join("\n"), @r"
+    insta::assert_snapshot!(notes.collect::<Vec<_>>().join("\n"), @r#"
     error: the following required arguments were not provided:
-    error: invalid value 'binary4' for '--frame <FRAMING>'
+    error: invalid value 'binary5' for '--frame <FRAMING>': "binary5" is no framing: expected a name such as binary2, ascii4 or binary2+tpdu
     error: no such file, and no hex or base64 either: nowhere/echo.pcap
     error: the argument: hex input, line 1, column 5: expected a hex digit, found 'g'
     error: standard input: no pcap or pcapng file: the first four bytes are none of theirs
-    error: a capture needs --frame: binary2, binary2+tpdu, ascii4, ascii4+tpdu, bcd2, bcd2+tpdu
-    ");
+    error: a capture needs --frame: iso8583 doctor finds it, iso8583 specs frames lists
+    "#);
 }
 
 #[test]

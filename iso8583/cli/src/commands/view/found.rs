@@ -1,6 +1,6 @@
 //! What was found in the input, and where.
 
-use iso8583::frame::Tpdu;
+use iso8583::frame::Header;
 use iso8583::{DecodeError, Dialect, Message, Undecodable};
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::frames::{Piece, Reason};
 /// A stretch of the input, read as far as that goes.
 pub(super) struct Found<'a> {
     pub(super) place: Place,
-    pub(super) tpdu: Option<Tpdu>,
+    pub(super) header: Option<Header>,
     /// The message, without what frames it; what was passed over. **In clear.**
     pub(super) bytes: &'a [u8],
     pub(super) content: Content,
@@ -46,10 +46,10 @@ impl<'a> Found<'a> {
     ) -> Self {
         let bytes = stream.get(piece.range()).unwrap_or_default();
         match piece {
-            Piece::Frame { tpdu, .. } => finding(place, *tpdu, bytes, options),
+            Piece::Frame { header, .. } => finding(place, *header, bytes, options),
             Piece::Skipped { reason, .. } => Self {
                 place,
-                tpdu: None,
+                header: None,
                 bytes,
                 content: Content::Skipped(*reason),
             },
@@ -84,7 +84,7 @@ impl<'a> Found<'a> {
 /// A message alone, read in the dialect asked for, or in that which gets furthest.
 pub(super) fn finding<'a>(
     place: Place,
-    tpdu: Option<Tpdu>,
+    header: Option<Header>,
     bytes: &'a [u8],
     options: &Options,
 ) -> Found<'a> {
@@ -105,7 +105,7 @@ pub(super) fn finding<'a>(
     }
     Found {
         place,
-        tpdu,
+        header,
         bytes,
         // There is a dialect in any case.
         content: furthest.unwrap_or(Content::Skipped(Reason::OutOfStep)),

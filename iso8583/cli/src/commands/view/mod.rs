@@ -44,7 +44,7 @@ impl Args {
         match options.frame {
             None => found.push(finding(Place::Alone, None, bytes, options)),
             Some(framing) => {
-                for piece in frames::cut_bytes(bytes, &framing.framer()) {
+                for piece in frames::cut_bytes(bytes, &frames::framer(framing)) {
                     found.push(Found::of_piece(Place::Alone, &piece, bytes, options));
                 }
             }
@@ -60,8 +60,8 @@ impl Args {
         notes: &mut impl Write,
     ) -> Result<Exit, Failure> {
         let Some(framing) = options.frame else {
-            let names = frames::Framing::NAMES.join(", ");
-            return Err(Failure::Usage(format!("a capture needs --frame: {names}")));
+            let hint = "a capture needs --frame: iso8583 doctor finds it, iso8583 specs frames lists";
+            return Err(Failure::Usage(hint.to_owned()));
         };
         let capture = capture::read(file, &Limits::default())
             .map_err(|error| Failure::Usage(format!("{}: {error}", Source::of(&self.source))))?;
@@ -74,7 +74,7 @@ impl Args {
         };
         let conversations: Vec<&Conversation> =
             capture.conversations.iter().filter(wanted).collect();
-        let framer = framing.framer();
+        let framer = frames::framer(framing);
         let mut found = Vec::new();
         for (index, conversation) in conversations.iter().enumerate() {
             for segment in &conversation.segments {

@@ -1,17 +1,16 @@
 //! What was found, for people and for programs.
 
 use core::slice;
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use iso8583::Message;
 use serde_json::{Value, json};
 
 use super::found::{Content, Found, Place};
 use crate::capture::{Conversation, Direction, End, How};
 use crate::cli::Options;
 use crate::hexdump::Hexdump;
+use crate::shown::{Shown, hex};
 
 /// By time: a line of where and when, and what it says below.
 pub(super) fn table(
@@ -116,14 +115,15 @@ pub(super) fn json(
             }
         }
         put("length", json!(found.bytes.len()));
-        if let Some(tpdu) = found.tpdu {
-            put("tpdu", hex(tpdu.as_bytes()).into());
+        if let Some(header) = found.header {
+            put("header", header.kind().name().into());
+            put("header_bytes", hex(header.as_bytes()).into());
         }
         match &found.content {
             Content::Message(dialect, message) => {
                 put("dialect", dialect.name().into());
                 put("mti", message.mti().to_string().into());
-                put("message", lines(message, options).into());
+                put("fields", Shown::new(dialect, message, options.clear).json());
             }
             Content::Faulty(dialect, undecodable) => {
                 put("dialect", dialect.name().into());
@@ -131,7 +131,7 @@ pub(super) fn json(
                 put("offset", json!(undecodable.error.offset));
                 if let Some(message) = &undecodable.partial {
                     put("mti", message.mti().to_string().into());
-                    put("message", lines(message, options).into());
+                    put("fields", Shown::new(dialect, message, options.clear).json());
                 }
             }
             Content::Skipped(reason) => {
@@ -143,21 +143,16 @@ pub(super) fn json(
     Ok(())
 }
 
-fn lines(message: &Message, options: &Options) -> Vec<String> {
-    let text = describe(message, options);
-    text.lines().map(|line| line.trim().to_owned()).collect()
-}
-
 fn length(found: &Found<'_>) -> String {
     let bytes = found.bytes.len();
-    let tpdu = found
-        .tpdu
-        .map(|tpdu| format!("  TPDU {}", hex(tpdu.as_bytes())));
+    let header = found
+        .header
+        .map(|header| format!("  {} {}", header.kind(), hex(header.as_bytes())));
     let dialect = match found.content {
         Content::Message(dialect, _) | Content::Faulty(dialect, _) => dialect.name(),
         Content::Skipped(_) => "skipped",
     };
-    format!("{bytes} bytes  {dialect}{}", tpdu.unwrap_or_default())
+    format!("{bytes} bytes  {dialect}{}", header.unwrap_or_default())
 }
 
 fn content(
@@ -167,10 +162,12 @@ fn content(
     out: &mut impl Write,
 ) -> io::Result<()> {
     match &found.content {
-        Content::Message(_, message) => described(message, indent, options, out),
-        Content::Faulty(_, undecodable) => {
+        Content::Message(dialect, message) => {
+            Shown::new(dialect, message, options.clear).write(indent, out)
+        }
+        Content::Faulty(dialect, undecodable) => {
             if let Some(message) = &undecodable.partial {
-                described(message, indent, options, out)?;
+                Shown::new(dialect, message, options.clear).write(indent, out)?;
             }
             let error = &undecodable.error;
             let text = error.to_string();
@@ -186,36 +183,6 @@ fn content(
             Ok(())
         }
     }
-}
-
-fn described(
-    message: &Message,
-    indent: &str,
-    options: &Options,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    for line in describe(message, options).lines() {
-        writeln!(out, "{indent}{line}")?;
-    }
-    Ok(())
-}
-
-/// The message, masked unless the user wants it in clear.
-fn describe(message: &Message, options: &Options) -> String {
-    if !options.clear {
-        return message.describe().to_string();
-    }
-    let fields = message.fields().map(|(de, value)| {
-        let printable = value.iter().all(|byte| matches!(byte, 0x20..0x7F));
-        let value = if printable {
-            String::from_utf8_lossy(value)
-        } else {
-            Cow::Owned(hex(value))
-        };
-        format!("\n  DE {de:<3} {value}")
-    });
-    let fields: String = fields.collect();
-    format!("{}{fields}", message.mti())
 }
 
 /// The rows around a fault. Where fields lie is not known for sure where one is faulty: all is
@@ -256,10 +223,6 @@ fn ending(conversation: &Conversation) -> String {
         How::Closed => format!("  closed by the {who} {time}"),
         How::Reset => format!("  reset by the {who} {time}"),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 /// Two bytes of MTI and eight of bitmap, in the tightest dialect.
