@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::commands::Command;
 use crate::input::SourceError;
+use crate::message::{FieldsError, Unwritable};
 
 /// What is in an ISO 8583 capture, dump or message.
 ///
@@ -66,8 +67,8 @@ pub enum Layout {
     Json,
 }
 
-fn dialect_parser() -> impl clap::builder::TypedValueParser<Value = &'static Dialect> {
-    PossibleValuesParser::new(Dialect::built_in().iter().map(|dialect| dialect.name()))
+pub(crate) fn dialect_parser() -> impl clap::builder::TypedValueParser<Value = &'static Dialect> {
+    PossibleValuesParser::new(Dialect::built_in().map(Dialect::name))
         .try_map(|name| Dialect::named(&name).ok_or("no such dialect"))
 }
 
@@ -105,6 +106,15 @@ pub enum Failure {
     /// The options do not go together with each other or the input.
     #[error("{0}")]
     Usage(String),
+    /// A message that had to be whole is not.
+    #[error("{0}")]
+    Faulty(String),
+    /// Fields that make no message.
+    #[error(transparent)]
+    Fields(#[from] FieldsError),
+    /// A message that cannot be written.
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
     /// The output failed.
     #[error("output: {0}")]
     Output(#[from] io::Error),
@@ -123,7 +133,8 @@ impl Failure {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Source(_) | Self::Usage(_) => Exit::Usage,
+            Self::Source(_) | Self::Usage(_) | Self::Fields(_) => Exit::Usage,
+            Self::Faulty(_) | Self::Unwritable(_) => Exit::Faulty,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
             Self::Output(_) | Self::Network { .. } => Exit::Io,
         }

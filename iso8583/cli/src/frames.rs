@@ -193,7 +193,13 @@ mod tests {
     fn a_tpdu_is_told_beside_the_message() {
         let pieces = cut_bytes(b"0008\x60\x00\x03\x00\x00abc", &framer("ascii4+tpdu"));
         let header = Some(Header::Tpdu(Tpdu::new([0x60, 0, 3, 0, 0])));
-        assert_eq!(pieces, [Piece::Frame { header, body: 9..12 }]);
+        assert_eq!(
+            pieces,
+            [Piece::Frame {
+                header,
+                body: 9..12
+            }]
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! - [`capture`]: pcap and pcapng to conversations
 //! - [`input`]: what the user gave: hex, base64, a dump, a capture (one function reads files)
 //! - [`frames`]: conversations to framed messages
+//! - [`message`]: one message read, made and written
 //! - [`shown`]: values for people, masked; what codes mean
 //! - [`hexdump`]: bytes for people, a fault marked, secrets masked
 //!
@@ -22,4 +23,5 @@ pub mod commands;
 pub mod frames;
 pub mod hexdump;
 pub mod input;
+pub mod message;
 pub mod shown;

@@ -2,7 +2,10 @@
 //!
 //! To add one, write the module, name it here and in the list below.
 
+pub mod build;
 pub mod completions;
+pub mod convert;
+pub mod diff;
 pub mod view;
 
 use std::io::Write;
@@ -39,5 +42,8 @@ macro_rules! commands {
 
 commands! {
     View(view),
+    Build(build),
+    Convert(convert),
+    Diff(diff),
     Completions(completions),
 }

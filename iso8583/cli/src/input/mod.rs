@@ -203,6 +203,9 @@ fn of_text(text: &str) -> Result<Format, InputError> {
     if text.trim().is_empty() {
         return Err(InputError::Empty);
     }
+    if is_clearly_base64(text) {
+        return Ok(Format::Base64);
+    }
     if dump::is_dump(text) || hex::is_c_array(text) || hex::is_likely(text) {
         return Ok(Format::Hex);
     }
@@ -211,6 +214,19 @@ fn of_text(text: &str) -> Result<Format, InputError> {
         return Ok(Format::Base64);
     }
     Err(InputError::Unknown)
+}
+
+/// Whole groups of four in letters of both cases, some of which are no hex digits. Most of them may
+/// be: zeros are `A`.
+fn is_clearly_base64(text: &str) -> bool {
+    let packed: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    let digits = packed.trim_end_matches('=');
+    packed.len().is_multiple_of(4)
+        && digits
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+/-_".contains(c))
+        && digits.contains(|c: char| c.is_ascii_uppercase())
+        && digits.contains(|c: char| matches!(c, 'g'..='z'))
 }
 
 fn base64(text: &str) -> Result<Vec<u8>, InputError> {
@@ -359,6 +375,9 @@ mod tests {
     fn ok_base64_binary_and_captures() {
         ok("MDgwMIIgAAAAAAAAMDMxNTAy", Format::Base64);
         ok("MDgwMIIgAAAA\nAAAAMDMxNTAy\n", Format::Base64);
+        // Mostly hex digits.
+        let zeros = recognise(b"ACFgAAAAAAAAAE==").unwrap();
+        assert_eq!(zeros.format, Format::Base64);
         assert_eq!(
             recognise(b"-_-_w").unwrap_err(),
             InputError::Base64Length { found: 5 }

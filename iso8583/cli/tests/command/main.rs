@@ -5,6 +5,7 @@
     reason = "test kit: what cannot be run is a failed test"
 )]
 
+mod made;
 mod wire;
 
 use std::io::Write as _;
@@ -114,16 +115,8 @@ fn card_data_shows_in_clear_only_where_it_is_asked_for() {
     let masked = run(&["view", &hex(&PURCHASE), "--format", "json"]);
     let clear = run(&["view", &hex(&PURCHASE), "--unsafe"]);
     assert!(!masked.out.contains("99999901"), "{}", masked.out);
-    assert!(
-        clear.out.contains(" 9999990100000005\n"),
-        "{}",
-        clear.out
-    );
-    assert!(
-        clear.out.contains(" DEF247F82B55A358\n"),
-        "{}",
-        clear.out
-    );
+    assert!(clear.out.contains(" 9999990100000005\n"), "{}", clear.out);
+    assert!(clear.out.contains(" DEF247F82B55A358\n"), "{}", clear.out);
 }
 
 #[test]

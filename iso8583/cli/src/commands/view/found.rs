@@ -1,12 +1,13 @@
 //! What was found in the input, and where.
 
 use iso8583::frame::Header;
-use iso8583::{DecodeError, Dialect, Message, Undecodable};
+use iso8583::{Dialect, Message, Undecodable};
 use jiff::Timestamp;
 
 use crate::capture::Direction;
 use crate::cli::Options;
 use crate::frames::{Piece, Reason};
+use crate::message::{self, Reading};
 
 /// A stretch of the input, read as far as that goes.
 pub(super) struct Found<'a> {
@@ -88,46 +89,19 @@ pub(super) fn finding<'a>(
     bytes: &'a [u8],
     options: &Options,
 ) -> Found<'a> {
-    let mut furthest: Option<Content> = None;
-    for dialect in dialects(options) {
-        match dialect.decode(bytes) {
-            Ok(message) => {
-                furthest = Some(Content::Message(dialect, message));
-                break;
-            }
-            Err(undecodable) => {
-                let before = furthest.as_ref().and_then(fault).map(|fault| fault.offset);
-                if before.is_none_or(|before| undecodable.error.offset > before) {
-                    furthest = Some(Content::Faulty(dialect, undecodable));
-                }
-            }
-        }
-    }
+    let Reading { dialect, outcome } = message::read(bytes, options);
     Found {
         place,
         header,
         bytes,
-        // There is a dialect in any case.
-        content: furthest.unwrap_or(Content::Skipped(Reason::OutOfStep)),
+        content: match outcome {
+            Ok(message) => Content::Message(dialect, message),
+            Err(undecodable) => Content::Faulty(dialect, undecodable),
+        },
     }
 }
 
 /// Is there a message in the dialect asked for, or in any?
 pub(super) fn is_message(bytes: &[u8], options: &Options) -> bool {
-    dialects(options).any(|dialect| dialect.decode(bytes).is_ok())
-}
-
-fn dialects(options: &Options) -> impl Iterator<Item = &'static Dialect> {
-    let asked = options.spec;
-    Dialect::built_in()
-        .iter()
-        .copied()
-        .filter(move |dialect| asked.is_none_or(|asked| asked.name() == dialect.name()))
-}
-
-pub(super) fn fault(content: &Content) -> Option<&DecodeError> {
-    match content {
-        Content::Faulty(_, undecodable) => Some(&undecodable.error),
-        Content::Message(..) | Content::Skipped(_) => None,
-    }
+    message::dialects(options).any(|dialect| dialect.decode(bytes).is_ok())
 }

@@ -60,7 +60,8 @@ impl Args {
         notes: &mut impl Write,
     ) -> Result<Exit, Failure> {
         let Some(framing) = options.frame else {
-            let hint = "a capture needs --frame: iso8583 doctor finds it, iso8583 specs frames lists";
+            let hint =
+                "a capture needs --frame: iso8583 doctor finds it, iso8583 specs frames lists";
             return Err(Failure::Usage(hint.to_owned()));
         };
         let capture = capture::read(file, &Limits::default())

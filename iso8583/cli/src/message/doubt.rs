@@ -1,0 +1,134 @@
+//! Values that are of their class, but can hardly be meant: a thirteenth month, a currency that
+//! is none. They tell a wrong dialect from the right one, and a faulty sender from a good one.
+
+use iso8583::{Message, words};
+use thiserror::Error;
+
+/// A value that can hardly be meant. Holds no value.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{place}: expected {expected}")]
+pub struct Doubt {
+    /// `MTI` or `DE 7`.
+    pub place: String,
+    /// What it should be.
+    pub expected: &'static str,
+}
+
+/// All doubts about a message, the type first. Each element is looked at alone.
+#[must_use]
+pub fn doubts(message: &Message) -> Vec<Doubt> {
+    let mut doubts = Vec::new();
+    let [version, class, function, origin] = *message.mti().as_bytes();
+    let known = matches!(version, b'0'..=b'2')
+        && matches!(class, b'1'..=b'8')
+        && matches!(function, b'0'..=b'4')
+        && matches!(origin, b'0'..=b'5');
+    if !known {
+        doubts.push(Doubt {
+            place: "MTI".to_owned(),
+            expected: "a version from 0 to 2, a class from 1 to 8, function and origin in use",
+        });
+    }
+    for (de, value) in message.fields() {
+        if let Some(expected) = doubt(de, value) {
+            doubts.push(Doubt {
+                place: format!("DE {de}"),
+                expected,
+            });
+        }
+    }
+    doubts
+}
+
+/// What a value should be and is not.
+fn doubt(de: u8, value: &[u8]) -> Option<&'static str> {
+    let (fine, expected) = match de {
+        2 => (
+            iso8583::element::Pan::try_from(value).is_ok_and(|pan| pan.passes_luhn()),
+            "a card number with its check digit",
+        ),
+        7 => (
+            value.len() == 10 && is_date(part(value, 0, 4)) && is_time(part(value, 4, 10)),
+            "MMDDhhmmss",
+        ),
+        11 => (
+            value.iter().any(|digit| *digit != b'0'),
+            "a trace number other than 0",
+        ),
+        12 if value.len() == 6 => (is_time(value), "hhmmss"),
+        13 | 15 | 17 if value.len() == 4 => (is_date(value), "MMDD"),
+        14 => (
+            number(part(value, 2, 4)).is_some_and(|month| (1..=12).contains(&month)),
+            "YYMM",
+        ),
+        // From 2003 on these are something else.
+        49..=51 if value.len() == 3 => (words::currency(value).is_some(), "a currency"),
+        _ => return None,
+    };
+    (!fine).then_some(expected)
+}
+
+fn part(value: &[u8], from: usize, to: usize) -> &[u8] {
+    value.get(from..to).unwrap_or_default()
+}
+
+fn is_date(digits: &[u8]) -> bool {
+    let month = number(part(digits, 0, 2));
+    let day = number(part(digits, 2, 4));
+    let Some((month, day)) = month.zip(day) else {
+        return false;
+    };
+    // A leap year: which one it is, is not said.
+    jiff::civil::Date::new(2024, month, day).is_ok()
+}
+
+fn is_time(digits: &[u8]) -> bool {
+    let [hour, minute, second] =
+        [0, 2, 4].map(|at| number(part(digits, at, at + 2)).unwrap_or(i8::MAX));
+    jiff::civil::Time::new(hour, minute, second, 0).is_ok()
+}
+
+fn number(digits: &[u8]) -> Option<i8> {
+    core::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use iso8583::Mti;
+
+    use super::*;
+
+    #[test]
+    fn what_can_be_meant_is_not_doubted() {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message
+            .set(2, b"9999990100000005")
+            .set(7, b"0229235959")
+            .set(11, b"000001")
+            .set(12, b"000000")
+            .set(13, b"1231")
+            .set(14, b"3012")
+            .set(49, b"410");
+        assert_eq!(doubts(&message), []);
+    }
+
+    #[test]
+    fn every_value_that_cannot_be_meant_is_named() {
+        let mut message = Message::new("9999".parse().unwrap());
+        message
+            .set(2, b"9999990100000006")
+            .set(7, b"0230000000")
+            .set(11, b"000000")
+            .set(12, b"240000")
+            .set(13, b"1301")
+            .set(14, b"3000")
+            .set(49, b"000");
+        let places: Vec<String> = doubts(&message).into_iter().map(|it| it.place).collect();
+        assert_eq!(
+            places,
+            [
+                "MTI", "DE 2", "DE 7", "DE 11", "DE 12", "DE 13", "DE 14", "DE 49"
+            ]
+        );
+    }
+}

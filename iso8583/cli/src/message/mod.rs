@@ -1,0 +1,16 @@
+//! One message: read from what the user gave, made of fields, written down.
+//!
+//! - `read.rs`: bytes to a message, in the dialect asked for or that which fits
+//! - `fields.rs`: `mti=0800 11=000001` or JSON to a message
+//! - `write.rs`: a message to hex, base64 or bytes
+//! - `doubt.rs`: values that can hardly be meant
+
+mod doubt;
+mod fields;
+mod read;
+mod write;
+
+pub use doubt::{Doubt, doubts};
+pub use fields::{FieldsError, field_value, from_arguments, is_fields};
+pub use read::{Given, Reading, dialects, given, read, read_whole};
+pub use write::{Notation, Unwritable, encoded, write};

@@ -1,0 +1,126 @@
+//! Bytes to a message.
+
+use iso8583::frame::Header;
+use iso8583::{Dialect, Message, Undecodable};
+
+use crate::cli::{Failure, Options};
+use crate::frames::{self, Piece};
+use crate::input::{Format, Source};
+
+/// A message read, or how far that went.
+#[derive(Debug)]
+pub struct Reading {
+    /// The dialect asked for, else that which got furthest.
+    pub dialect: &'static Dialect,
+    /// What was read in it.
+    pub outcome: Result<Message, Box<Undecodable>>,
+}
+
+/// Reads a message in the dialect asked for, or in the built-in one that gets furthest.
+#[must_use]
+pub fn read(bytes: &[u8], options: &Options) -> Reading {
+    let first = options.spec.unwrap_or_else(Dialect::iso87_ascii);
+    let mut best = Reading {
+        dialect: first,
+        outcome: first.decode(bytes),
+    };
+    for dialect in dialects(options) {
+        let Err(before) = &best.outcome else { break };
+        let outcome = dialect.decode(bytes);
+        let further = match &outcome {
+            Ok(_) => true,
+            Err(fault) => fault.error.offset > before.error.offset,
+        };
+        if further {
+            best = Reading { dialect, outcome };
+        }
+    }
+    best
+}
+
+/// The dialects that a message may be in.
+pub fn dialects(options: &Options) -> impl Iterator<Item = &'static Dialect> {
+    let asked = options.spec;
+    let built_in = Dialect::built_in()
+        .into_iter()
+        .filter(move |_| asked.is_none());
+    asked.into_iter().chain(built_in)
+}
+
+/// The bytes of one message, without what frames them.
+pub struct Given {
+    /// What stood before the message.
+    pub header: Option<Header>,
+    /// The message. **In clear.**
+    pub bytes: Vec<u8>,
+    /// What was given, for people.
+    pub place: String,
+}
+
+impl core::fmt::Debug for Given {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Given({}, {} bytes)", self.place, self.bytes.len())
+    }
+}
+
+/// The one message of an argument, out of its frame where a framing is given.
+///
+/// # Errors
+/// Where it cannot be read, or is not exactly one message.
+pub fn given(argument: &str, format: Option<Format>, options: &Options) -> Result<Given, Failure> {
+    let source = Source::of(argument);
+    let place = source.to_string();
+    let input = source.read(format, INPUT_MAX)?;
+    if input.format == Format::Pcap {
+        let problem = format!("{place}: a capture, of which `iso8583 view` shows the messages");
+        return Err(Failure::Usage(problem));
+    }
+    let Some(framing) = options.frame else {
+        return Ok(Given {
+            header: None,
+            bytes: input.bytes,
+            place,
+        });
+    };
+    let pieces = frames::cut_bytes(&input.bytes, &frames::framer(framing));
+    match pieces.as_slice() {
+        [Piece::Frame { header, body }] => Ok(Given {
+            header: *header,
+            bytes: input.bytes.get(body.clone()).unwrap_or_default().to_vec(),
+            place,
+        }),
+        [.., Piece::Skipped { reason, bytes }] => Err(Failure::Faulty(format!(
+            "{place}: byte {}: {reason}",
+            bytes.start
+        ))),
+        pieces => Err(Failure::Usage(format!(
+            "{place}: expected one message, found {}",
+            pieces.len()
+        ))),
+    }
+}
+
+/// The one message of an argument, which must be whole.
+///
+/// # Errors
+/// Those of [`given`], or what is wrong with the message.
+pub fn read_whole(
+    argument: &str,
+    format: Option<Format>,
+    options: &Options,
+) -> Result<(&'static Dialect, Message, Option<Header>), Failure> {
+    let given = given(argument, format, options)?;
+    let Reading { dialect, outcome } = read(&given.bytes, options);
+    match outcome {
+        Ok(message) => Ok((dialect, message, given.header)),
+        Err(fault) => Err(Failure::Faulty(format!(
+            "{}: {}: {}",
+            given.place,
+            dialect.name(),
+            fault.error
+        ))),
+    }
+}
+
+/// One message, in whatever notation.
+const INPUT_MAX: u64 = 1 << 20;
