@@ -6,6 +6,7 @@ pub mod build;
 pub mod completions;
 pub mod convert;
 pub mod diff;
+pub mod doctor;
 pub mod view;
 
 use std::io::Write;
@@ -42,6 +43,7 @@ macro_rules! commands {
 
 commands! {
     View(view),
+    Doctor(doctor),
     Build(build),
     Convert(convert),
     Diff(diff),

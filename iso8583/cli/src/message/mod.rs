@@ -4,13 +4,16 @@
 //! - `fields.rs`: `mti=0800 11=000001` or JSON to a message
 //! - `write.rs`: a message to hex, base64 or bytes
 //! - `doubt.rs`: values that can hardly be meant
+//! - `suspect.rs`: the field that is probably wrong where another is refused
 
 mod doubt;
 mod fields;
 mod read;
+mod suspect;
 mod write;
 
 pub use doubt::{Doubt, doubts};
 pub use fields::{FieldsError, field_value, from_arguments, is_fields};
 pub use read::{Given, Reading, dialects, given, read, read_whole};
+pub use suspect::{Suspect, suspect};
 pub use write::{Notation, Unwritable, encoded, write};

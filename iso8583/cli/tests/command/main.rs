@@ -5,6 +5,7 @@
     reason = "test kit: what cannot be run is a failed test"
 )]
 
+mod judged;
 mod made;
 mod wire;
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::capture::Direction;
 use crate::cli::Options;
 use crate::frames::{Piece, Reason};
-use crate::message::{self, Reading};
+use crate::message::{self, Reading, Suspect};
 
 /// A stretch of the input, read as far as that goes.
 pub(super) struct Found<'a> {
@@ -34,7 +34,8 @@ pub(super) enum Place {
 
 pub(super) enum Content {
     Message(&'static Dialect, Message),
-    Faulty(&'static Dialect, Box<Undecodable>),
+    /// With the field that probably makes it so, once that was looked for.
+    Faulty(&'static Dialect, Box<Undecodable>, Option<Suspect>),
     Skipped(Reason),
 }
 
@@ -71,6 +72,13 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// Looks for the field that makes it faulty.
+    pub(super) fn look_for_suspect(&mut self) {
+        if let Content::Faulty(dialect, fault, suspect) = &mut self.content {
+            *suspect = message::suspect(self.bytes, dialect, fault);
+        }
+    }
+
     /// Is it wrong? What a capture does not hold to the end is no fault of who sent it.
     pub(super) const fn is_faulty(&self) -> bool {
         match (&self.content, self.place) {
@@ -96,7 +104,7 @@ pub(super) fn finding<'a>(
         bytes,
         content: match outcome {
             Ok(message) => Content::Message(dialect, message),
-            Err(undecodable) => Content::Faulty(dialect, undecodable),
+            Err(undecodable) => Content::Faulty(dialect, undecodable, None),
         },
     }
 }

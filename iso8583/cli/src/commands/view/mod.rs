@@ -49,7 +49,7 @@ impl Args {
                 }
             }
         }
-        self.print(&found, &[], options, out)
+        self.print(&mut found, &[], options, out)
     }
 
     fn view_capture(
@@ -105,16 +105,18 @@ impl Args {
             let packets = capture.packets;
             writeln!(notes, "note: no message in {packets} packets")?;
         }
-        self.print(&found, &conversations, options, out)
+        self.print(&mut found, &conversations, options, out)
     }
 
     fn print(
         &self,
-        found: &[Found<'_>],
+        found: &mut [Found<'_>],
         conversations: &[&Conversation],
         options: &Options,
         out: &mut impl Write,
     ) -> Result<Exit, Failure> {
+        let faulty = found.iter_mut().filter(|found| found.is_faulty());
+        faulty.take(SUSPECTS_MAX).for_each(Found::look_for_suspect);
         match options.format {
             Layout::Table => print::table(found, conversations, options, out)?,
             Layout::Tree => print::tree(found, conversations, options, out)?,
@@ -141,3 +143,6 @@ fn note_loss(
 
 /// Input is read whole.
 const INPUT_MAX: u64 = 512 << 20;
+
+/// Messages of which the field that makes them faulty is looked for: that takes a while each.
+const SUSPECTS_MAX: usize = 16;

@@ -10,6 +10,7 @@ use super::found::{Content, Found, Place};
 use crate::capture::{Conversation, Direction, End, How};
 use crate::cli::Options;
 use crate::hexdump::Hexdump;
+use crate::message::Suspect;
 use crate::shown::{Shown, hex};
 
 /// By time: a line of where and when, and what it says below.
@@ -125,10 +126,16 @@ pub(super) fn json(
                 put("mti", message.mti().to_string().into());
                 put("fields", Shown::new(dialect, message, options.clear).json());
             }
-            Content::Faulty(dialect, undecodable) => {
+            Content::Faulty(dialect, undecodable, suspect) => {
                 put("dialect", dialect.name().into());
                 put("error", undecodable.error.to_string().into());
                 put("offset", json!(undecodable.error.offset));
+                if let Some(suspect) = suspect {
+                    put(
+                        "suspect",
+                        json!({"de": suspect.de, "reason": suspect.reason}),
+                    );
+                }
                 if let Some(message) = &undecodable.partial {
                     put("mti", message.mti().to_string().into());
                     put("fields", Shown::new(dialect, message, options.clear).json());
@@ -149,7 +156,7 @@ fn length(found: &Found<'_>) -> String {
         .header
         .map(|header| format!("  {} {}", header.kind(), hex(header.as_bytes())));
     let dialect = match found.content {
-        Content::Message(dialect, _) | Content::Faulty(dialect, _) => dialect.name(),
+        Content::Message(dialect, _) | Content::Faulty(dialect, ..) => dialect.name(),
         Content::Skipped(_) => "skipped",
     };
     format!("{bytes} bytes  {dialect}{}", header.unwrap_or_default())
@@ -165,14 +172,19 @@ fn content(
         Content::Message(dialect, message) => {
             Shown::new(dialect, message, options.clear).write(indent, out)
         }
-        Content::Faulty(dialect, undecodable) => {
+        Content::Faulty(dialect, undecodable, suspect) => {
             if let Some(message) = &undecodable.partial {
                 Shown::new(dialect, message, options.clear).write(indent, out)?;
             }
             let error = &undecodable.error;
             let text = error.to_string();
             writeln!(out, "{indent}{FAULT}{text}{FAULT:#}")?;
-            dump(found.bytes, (error.offset, &text), options, out)
+            dump(found.bytes, (error.offset, &text), options, out)?;
+            if let Some(Suspect { de, reason }) = suspect {
+                let name = dialect.field(*de).map_or("unknown", |field| field.name());
+                writeln!(out, "{indent}probably DE {de}, {name}: {reason}")?;
+            }
+            Ok(())
         }
         Content::Skipped(reason) => {
             writeln!(out, "{indent}{FAULT}{reason}{FAULT:#}")?;
