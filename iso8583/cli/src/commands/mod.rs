@@ -7,6 +7,10 @@ pub mod completions;
 pub mod convert;
 pub mod diff;
 pub mod doctor;
+pub mod redact;
+pub mod sample;
+pub mod specs;
+pub mod validate;
 pub mod view;
 
 use std::io::Write;
@@ -47,5 +51,9 @@ commands! {
     Build(build),
     Convert(convert),
     Diff(diff),
+    Validate(validate),
+    Redact(redact),
+    Sample(sample),
+    Specs(specs),
     Completions(completions),
 }

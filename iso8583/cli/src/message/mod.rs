@@ -3,15 +3,18 @@
 //! - `read.rs`: bytes to a message, in the dialect asked for or that which fits
 //! - `fields.rs`: `mti=0800 11=000001` or JSON to a message
 //! - `write.rs`: a message to hex, base64 or bytes
+//! - `card.rs`: test cards, in the place of real ones
 //! - `doubt.rs`: values that can hardly be meant
 //! - `suspect.rs`: the field that is probably wrong where another is refused
 
+mod card;
 mod doubt;
 mod fields;
 mod read;
 mod suspect;
 mod write;
 
+pub use card::{change_card, redact, test_pan};
 pub use doubt::{Doubt, doubts};
 pub use fields::{FieldsError, field_value, from_arguments, is_fields};
 pub use read::{Given, Reading, dialects, given, read, read_whole};

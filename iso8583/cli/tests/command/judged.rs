@@ -93,3 +93,64 @@ fn view_names_the_field_that_is_probably_wrong() {
     assert_eq!(object["suspect"]["de"], 32);
     assert!(!run(&["view", &hex(&ECHOED)]).out.contains("probably"));
 }
+
+#[test]
+fn validate_says_everything_that_is_wrong() {
+    let mut faulty = PURCHASE;
+    faulty[18] = 0x06; // the check digit of DE 2
+    faulty[28] = 0x13; // the month of DE 7
+    faulty[33] = 0x0A; // DE 11 is no digits
+    faulty[39] = 0xA0; // nor is DE 13
+    let found = run(&["validate", &hex(&faulty), "--spec", "iso87-bcd"]);
+    insta::assert_snapshot!(found.out, @r"
+    bytes   DE 11 at byte 33: character 2 is not of class n
+    bytes   DE 13 at byte 39: character 1 is not of class n
+    value   DE 2: expected a card number with its check digit
+    value   DE 7: expected MMDDhhmmss
+    ");
+    assert_eq!(found.code, 1);
+    let json = run(&[
+        "validate",
+        &hex(&faulty),
+        "--spec",
+        "iso87-bcd",
+        "--format",
+        "json",
+    ]);
+    let first: Value =
+        serde_json::from_str(json.out.lines().next().expect("a line")).expect("an object");
+    assert_eq!(first["kind"], "bytes");
+    let cut = run(&["validate", &hex(&PURCHASE[..60])]);
+    insta::assert_snapshot!(cut.out, @"bytes   DE 35 at byte 50: expected 19 bytes, found 9");
+}
+
+#[test]
+fn specs_list_dialects_and_framings_and_show_fields() {
+    let list = run(&["specs", "list"]);
+    insta::assert_snapshot!(list.out, @r"
+    iso87-ascii         ISO 8583:1987, all ASCII: bitmaps and binary elements as hex text
+    iso87-ascii-binmap  ISO 8583:1987, ASCII elements, bitmaps and binary elements as bytes
+    iso87-bcd           ISO 8583:1987, digits and lengths packed, text in ASCII, the rest as bytes
+    ");
+    let shown = run(&["specs", "show", "iso87-bcd"]);
+    let start: Vec<&str> = shown.out.lines().take(8).collect();
+    insta::assert_snapshot!(start.join("\n"), @r"
+    iso87-bcd  ISO 8583:1987, digits and lengths packed, text in ASCII, the rest as bytes
+    MTI packed, bitmaps as bytes
+
+      2  primary account number                 n   ..19, 2 digits packed  BCD aligned right, filled with 0, masked in part
+      3  processing code                        n   6                      BCD aligned right, filled with 0
+      4  amount, transaction                    n   12                     BCD aligned right, filled with 0
+      5  amount, settlement                     n   12                     BCD aligned right, filled with 0
+      6  amount, cardholder billing             n   12                     BCD aligned right, filled with 0
+    ");
+    let frames = run(&["specs", "frames", "--format", "json"]);
+    for line in frames.out.lines() {
+        let framing: Value = serde_json::from_str(line).expect("an object");
+        let name = framing["name"].as_str().expect("a name");
+        // A name of the list is one to give.
+        let viewed = run(&["view", "00", "--frame", name]);
+        assert!(viewed.code < 2, "{name}: {}", viewed.notes);
+    }
+    assert_eq!(frames.out.lines().count(), 24);
+}

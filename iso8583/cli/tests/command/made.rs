@@ -104,3 +104,58 @@ fn differences_are_told_masked() {
     assert_eq!(first["place"], "MTI");
     assert!(!json.out.contains("99999901"), "{}", json.out);
 }
+
+#[test]
+fn a_redacted_message_has_a_test_card_and_is_whole() {
+    let redacted = run(&["redact", &hex(&PURCHASE)]);
+    assert_eq!((redacted.code, &*redacted.notes), (0, ""));
+    let diff = run(&["diff", &hex(&PURCHASE), redacted.out.trim(), "--unsafe"]);
+    insta::assert_snapshot!(diff.out, @r"
+    DE 2   primary account number
+      - 9999990100000005
+      + 9999990000000006
+    DE 35  track 2 data
+      - 9999990100000005=30121010000000000000
+      + 9999990000000006=30121010000000000000
+    DE 52  PIN data
+      - DEF247F82B55A358
+      + 0000000000000000
+    DE 53  security related control information
+      - 2001010100000000
+      + 0000000000000000
+    DE 64  message authentication code
+      - F6C0B8407FF6DE4C
+      + 0000000000000000
+    ");
+}
+
+#[test]
+fn samples_are_valid_and_can_be_built_of_their_fields() {
+    for spec in ["iso87-ascii", "iso87-ascii-binmap", "iso87-bcd"] {
+        let sample = run(&["sample", "--mti", "0200", "--spec", spec]);
+        let valid = run(&["validate", sample.out.trim(), "--spec", spec]);
+        assert_eq!(
+            (valid.code, valid.out),
+            (0, format!("valid   0200 of {spec}\n"))
+        );
+        let fields = run(&["sample", "--mti", "0200", "--format", "json"]);
+        let built = run(&["build", fields.out.trim(), "--spec", spec]);
+        assert_eq!(built.out, sample.out);
+    }
+    let all = run(&["sample"]);
+    let types: Vec<&str> = all
+        .out
+        .lines()
+        .filter_map(|line| line.get(2..6))
+        .step_by(2)
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "0100", "0110", "0200", "0210", "0220", "0230", "0400", "0410", "0420", "0430", "0800",
+            "0810"
+        ]
+    );
+    let unknown = run(&["sample", "--mti", "0600"]);
+    assert_eq!((unknown.code, &*unknown.out), (2, ""));
+}
