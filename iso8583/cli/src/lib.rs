@@ -12,6 +12,7 @@
 //! - [`message`]: one message read, made and written
 //! - [`shown`]: values for people, masked; what codes mean
 //! - [`hexdump`]: bytes for people, a fault marked, secrets masked
+//! - [`peer`]: a socket, for commands that talk
 //!
 //! The program:
 //! - [`cli`]: its options, its exit codes, [`cli::run`]
@@ -24,4 +25,5 @@ pub mod frames;
 pub mod hexdump;
 pub mod input;
 pub mod message;
+pub mod peer;
 pub mod shown;

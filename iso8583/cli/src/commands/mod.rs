@@ -8,7 +8,9 @@ pub mod convert;
 pub mod diff;
 pub mod doctor;
 pub mod redact;
+pub mod replay;
 pub mod sample;
+pub mod send;
 pub mod specs;
 pub mod validate;
 pub mod view;
@@ -54,6 +56,8 @@ commands! {
     Validate(validate),
     Redact(redact),
     Sample(sample),
+    Send(send),
+    Replay(replay),
     Specs(specs),
     Completions(completions),
 }

@@ -7,6 +7,7 @@
 
 mod judged;
 mod made;
+mod talked;
 mod wire;
 
 use std::io::Write as _;

@@ -1,0 +1,240 @@
+//! Commands that talk to a host.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+
+use bytes::BytesMut;
+use iso8583::element::ResponseCode;
+use iso8583::frame::{Framer, LengthHeader};
+use iso8583::{Dialect, Message};
+use serde_json::Value;
+
+use crate::wire::Wire;
+use crate::{PURCHASE, hex, run, run_with};
+
+const ECHO: [&str; 4] = ["mti=0800", "7=0315023000", "11=000001", "70=301"];
+
+/// A host that answers one connection of binary2 and BCD, and gives back what it was asked.
+struct Host {
+    address: String,
+    asked: JoinHandle<Vec<Message>>,
+}
+
+impl Host {
+    /// `answer` makes all messages to be sent for one that came.
+    fn start(answer: impl Fn(&Message) -> Vec<Message> + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let asked = thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("a client");
+            serve(stream, answer)
+        });
+        Self { address, asked }
+    }
+
+    fn asked(self) -> Vec<Message> {
+        self.asked.join().expect("the host ends")
+    }
+}
+
+fn serve(mut stream: TcpStream, answer: impl Fn(&Message) -> Vec<Message>) -> Vec<Message> {
+    let framer = Framer::new(LengthHeader::Binary2, false, 8192);
+    let (mut asked, mut received) = (Vec::new(), BytesMut::new());
+    loop {
+        while let Some(frame) = framer.decode(&mut received).expect("frames") {
+            let message = Dialect::iso87_bcd().decode(&frame.body).expect("a message");
+            let mut wire = BytesMut::new();
+            for message in answer(&message) {
+                Dialect::iso87_bcd()
+                    .encode(&message, &mut wire)
+                    .expect("an answer");
+                let len = u16::try_from(wire.len()).expect("short").to_be_bytes();
+                stream
+                    .write_all(&[&len[..], &wire].concat())
+                    .expect("a reader");
+                wire.clear();
+            }
+            asked.push(message);
+        }
+        let mut chunk = [0; 1024];
+        match stream.read(&mut chunk) {
+            Ok(0) | Err(_) => return asked,
+            Ok(count) => {
+                received.extend_from_slice(chunk.get(..count).unwrap_or_default());
+            }
+        }
+    }
+}
+
+fn approve(request: &Message) -> Vec<Message> {
+    request
+        .response(ResponseCode::APPROVED)
+        .into_iter()
+        .collect()
+}
+
+/// Without the line that tells a time.
+fn untimed(out: &str) -> String {
+    let lines = out.lines().filter(|line| !line.starts_with("after "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_message_is_sent_and_its_answer_shown() {
+    let host = Host::start(approve);
+    let options = [
+        "--spec",
+        "iso87-bcd",
+        "--expect",
+        "39=00",
+        "--expect",
+        "mti=0810",
+    ];
+    let sent = run(&[&["send", &host.address], &options[..], &ECHO[..]].concat());
+    insta::assert_snapshot!(untimed(&sent.out), @r"
+    0810  1987, network management, request response, acquirer
+      DE 7   transmission date and time           0315023000
+      DE 11  systems trace audit number           000001
+      DE 39  response code                        00  approved
+      DE 70  network management information code  301  echo test
+    ");
+    assert_eq!((sent.code, &*sent.notes), (0, ""));
+    assert_eq!(host.asked().len(), 1);
+}
+
+#[test]
+fn an_answer_that_is_not_expected_exits_with_1() {
+    let host = Host::start(approve);
+    let options = ["--expect", "39=51", "--expect", "2=9999990100000013"];
+    let sent = run(&[&["send", &host.address, &hex(&PURCHASE)], &options[..]].concat());
+    assert_eq!(sent.code, 1);
+    insta::assert_snapshot!(sent.notes, @r"
+    DE 39: expected 51, found 00
+    DE 2: expected 999999******0013, found 999999******0005
+    ");
+    assert!(!sent.out.contains("99999901"), "{}", sent.out);
+}
+
+#[test]
+fn what_is_no_answer_is_passed_over() {
+    let host = Host::start(|request| {
+        let mut late = approve(request).remove(0);
+        late.set(11, b"999999").set(39, b"91");
+        [vec![late], approve(request)].concat()
+    });
+    let sent = run(&["send", &host.address, &hex(&PURCHASE), "--expect", "39=00"]);
+    assert_eq!(
+        (sent.code, &*sent.notes),
+        (0, "note: 0210 came, no answer to this\n")
+    );
+}
+
+#[test]
+fn a_host_that_is_silent_or_gone_exits_with_3() {
+    let host = Host::start(|_| Vec::new());
+    let late = run(&["send", &host.address, &hex(&PURCHASE), "--timeout", "50ms"]);
+    assert_eq!((late.code, &*late.out), (3, ""));
+    assert!(
+        late.notes.ends_with("no answer within 50ms\n"),
+        "{}",
+        late.notes
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    drop(listener);
+    let gone = run(&["send", &address, &hex(&PURCHASE)]);
+    assert_eq!((gone.code, &*gone.out), (3, ""));
+    assert!(
+        gone.notes.starts_with(&format!("error: {address}: ")),
+        "{}",
+        gone.notes
+    );
+}
+
+/// A purchase in a capture, and one with the trace number 000124.
+fn capture() -> Vec<u8> {
+    let mut second = PURCHASE;
+    second[35] = 0x24;
+    let (one, other) = (Wire::framed(&PURCHASE), Wire::framed(&second));
+    Wire::default()
+        .client(1_000, &one)
+        .client(1_173, &other)
+        .file()
+}
+
+#[test]
+fn requests_of_a_capture_are_sent_anew_and_timed() {
+    let host = Host::start(approve);
+    let options = [
+        "--frame",
+        "binary2",
+        "--speed",
+        "max",
+        "--fresh",
+        "stan,date,pan",
+    ];
+    let replayed = run_with(
+        &capture(),
+        &[&["replay", "-", &host.address][..], &options[..]].concat(),
+    );
+    assert_eq!((replayed.code, &*replayed.notes), (0, ""));
+    let lines: Vec<&str> = replayed.out.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", replayed.out);
+    assert!(
+        lines[1].starts_with("0200         2         2"),
+        "{}",
+        lines[1]
+    );
+    assert!(lines[1].ends_with("ms  00 x2"), "{}", lines[1]);
+    let asked = host.asked();
+    let stans: Vec<_> = asked.iter().map(|message| message.text(11)).collect();
+    assert_ne!(stans[0], stans[1]);
+    assert!(!stans.contains(&Some("000123")));
+    for message in &asked {
+        assert_ne!(message.text(2), Some("9999990100000005"));
+        assert_ne!(message.text(7), Some("0315023015"));
+    }
+    assert_eq!(asked[0].text(2), asked[1].text(2), "one card stays one");
+}
+
+#[test]
+fn a_replay_without_answers_exits_with_1() {
+    let host = Host::start(|request| {
+        if request.text(11) == Some("000123") {
+            approve(request)
+        } else {
+            Vec::new()
+        }
+    });
+    let replayed = run_with(
+        &capture(),
+        &[
+            "replay",
+            "-",
+            &host.address,
+            "--frame",
+            "binary2",
+            "--timeout",
+            "100ms",
+            "--format",
+            "json",
+        ],
+    );
+    assert_eq!((replayed.code, &*replayed.notes), (1, ""));
+    let row: Value = serde_json::from_str(&replayed.out).expect("an object");
+    assert_eq!((&row["sent"], &row["answered"]), (&2.into(), &1.into()));
+    assert_eq!(row["codes"]["00"], 1);
+    assert!(row["min_us"].is_u64());
+}
+
+#[test]
+fn a_host_that_hangs_up_ends_the_replay_with_3() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let host = thread::spawn(move || drop(listener.accept()));
+    let replayed = run_with(&capture(), &["replay", "-", &address, "--frame", "binary2"]);
+    host.join().expect("the host ends");
+    assert_eq!(replayed.code, 3, "{}", replayed.notes);
+    assert!(replayed.out.starts_with("mti "), "{}", replayed.out);
+}
