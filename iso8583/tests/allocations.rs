@@ -33,7 +33,12 @@ fn wires() -> Vec<(&'static Dialect, String, Message, Vec<u8>)> {
             // The tables of other years have other elements under the same numbers.
             if dialect.encode(&message, &mut wire).is_ok() {
                 let name = format!("{} in {}", vector["name"], dialect.name());
-                wires.push((*dialect, name, dialect.decode(&wire).unwrap(), wire.to_vec()));
+                wires.push((
+                    *dialect,
+                    name,
+                    dialect.decode(&wire).unwrap(),
+                    wire.to_vec(),
+                ));
             }
         }
     }

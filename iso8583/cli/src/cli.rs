@@ -68,7 +68,7 @@ pub enum Layout {
 }
 
 pub(crate) fn dialect_parser() -> impl clap::builder::TypedValueParser<Value = &'static Dialect> {
-    PossibleValuesParser::new(Dialect::built_in().map(Dialect::name))
+    PossibleValuesParser::new(Dialect::built_in().iter().map(|one| one.name()))
         .try_map(|name| Dialect::named(&name).ok_or("no such dialect"))
 }
 

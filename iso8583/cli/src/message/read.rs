@@ -42,7 +42,8 @@ pub fn read(bytes: &[u8], options: &Options) -> Reading {
 pub fn dialects(options: &Options) -> impl Iterator<Item = &'static Dialect> {
     let asked = options.spec;
     let built_in = Dialect::built_in()
-        .into_iter()
+        .iter()
+        .copied()
         .filter(move |_| asked.is_none());
     asked.into_iter().chain(built_in)
 }
