@@ -6,7 +6,7 @@ use core::ops::Range;
 use thiserror::Error;
 
 use crate::spec::{ImpossibleField, InvalidDialect};
-use crate::spec_file::{NESTING_MAX, SIZE_MAX};
+use crate::spec_file::{FAULTS_MAX, NESTING_MAX, SIZE_MAX};
 
 /// A file that is no dialect: all its faults, in the order of the file.
 ///
@@ -19,7 +19,9 @@ pub struct SpecFileError {
 }
 
 impl SpecFileError {
+    /// The error of a list; it has at most [`FAULTS_MAX`] of it.
     pub(super) fn of(mut faults: Vec<Fault>) -> Self {
+        faults.truncate(FAULTS_MAX);
         faults.sort_by_key(|fault| fault.place);
         Self { file: None, faults }
     }
@@ -31,7 +33,8 @@ impl SpecFileError {
         }
     }
 
-    /// Every fault, by place; at least one.
+    /// Every fault, by place: at least one, and of a file that is wrong throughout the first
+    /// [`FAULTS_MAX`].
     #[must_use]
     pub fn faults(&self) -> &[Fault] {
         &self.faults

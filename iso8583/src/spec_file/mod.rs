@@ -31,6 +31,9 @@ pub use error::{Fault, Place, Reason, SpecFileError};
 /// The longest file that is read, in bytes.
 pub const SIZE_MAX: usize = 1 << 20;
 
+/// So many faults of a file are told.
+pub const FAULTS_MAX: usize = 100;
+
 /// How deep fields may be made of subfields, one in another.
 pub const NESTING_MAX: usize = 8;
 

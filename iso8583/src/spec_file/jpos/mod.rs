@@ -20,7 +20,7 @@ use crate::spec::{
 use crate::spec_file::jpos::class::{Form, Kind, Says};
 use crate::spec_file::jpos::xml::Element;
 use crate::spec_file::{
-    Fault, Imported, Reason, SpecFileError, build, check_size, standard, visibility,
+    FAULTS_MAX, Fault, Imported, Reason, SpecFileError, build, check_size, standard, visibility,
 };
 
 /// Reads a packager. The dialect is named `jpos`, for the XML has no name.
@@ -70,8 +70,10 @@ struct Import<'t> {
 
 impl Import<'_> {
     fn fault(&mut self, element: &Element, path: &str, reason: impl Into<Reason>) -> Reported {
-        let fault = Fault::new(path, reason).at(self.text, element.at);
-        self.faults.push(fault);
+        if self.faults.len() < FAULTS_MAX {
+            let fault = Fault::new(path, reason).at(self.text, element.at);
+            self.faults.push(fault);
+        }
         Reported
     }
 

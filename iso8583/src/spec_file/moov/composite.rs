@@ -113,12 +113,7 @@ impl Import {
     fn ber(&mut self, subfields: &Node<'_>, depth: usize) -> Result<Composite, Reported> {
         let before = self.faults.len();
         let mut known = BTreeMap::new();
-        for key in subfields.object.keys() {
-            let Some(node) = subfields.node(key) else {
-                let path = format!("{}.{key}", subfields.path);
-                self.fault(&path, Reason::value("an object", "another value"));
-                continue;
-            };
+        for (key, node) in self.nodes::<String>(&subfields.path, subfields.object) {
             if let Ok(field) = self.element(&node, depth) {
                 known.insert(key.to_ascii_uppercase(), field);
             }
@@ -169,12 +164,7 @@ impl Import {
         let before = self.faults.len();
         let mut known = BTreeMap::new();
         let mut length = None;
-        for key in subfields.object.keys() {
-            let Some(node) = subfields.node(key) else {
-                let path = format!("{}.{key}", subfields.path);
-                self.fault(&path, Reason::value("an object", "another value"));
-                continue;
-            };
+        for (key, node) in self.nodes::<String>(&subfields.path, subfields.object) {
             let prefix = words::prefix(node.text("prefix")).flatten();
             if prefix.is_none() || *length.get_or_insert(prefix) != prefix {
                 let what = format!("prefix `{}`", node.text("prefix"));
@@ -182,7 +172,7 @@ impl Import {
                 self.unsupported(&node, &what, why);
             }
             if let Ok(field) = self.field(&node, None, depth + 1) {
-                known.insert(filled(key, tag, usize::from(width)), field);
+                known.insert(filled(&key, tag, usize::from(width)), field);
             }
         }
         let Some((digits, coding_of_length)) = length.flatten() else {

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::spec_file::toml::words::Word;
-use crate::spec_file::{Fault, Reason};
+use crate::spec_file::{FAULTS_MAX, Fault, Reason};
 
 /// The fault is on the reader's list: go on with the next thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,10 +86,17 @@ impl<'i> Reader<'i> {
         self.faults
     }
 
+    /// A file that is wrong throughout is not searched for the place of each fault.
+    fn push(&mut self, fault: Fault, at: usize) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(fault.at(self.text, at));
+        }
+    }
+
     /// Something is wrong with a table as a whole.
     pub(super) fn fault(&mut self, table: &Table<'_, '_>, reason: impl Into<Reason>) -> Reported {
         let fault = Fault::new(table.path.clone(), reason);
-        self.faults.push(fault.at(self.text, table.at));
+        self.push(fault, table.at);
         Reported
     }
 
@@ -97,7 +104,7 @@ impl<'i> Reader<'i> {
     pub(super) fn wrong(&mut self, table: &Table<'_, '_>, key: &str, reason: Reason) -> Reported {
         let at = table.span_of(key).map_or(table.at, |span| span.start);
         let fault = Fault::new(table.path_of(key), reason);
-        self.faults.push(fault.at(self.text, at));
+        self.push(fault, at);
         Reported
     }
 
@@ -114,7 +121,7 @@ impl<'i> Reader<'i> {
                     expected: keys.join(", "),
                 };
                 let fault = Fault::new(table.path.clone(), reason);
-                self.faults.push(fault.at(self.text, key.span().start));
+                self.push(fault, key.span().start);
             }
         }
     }
