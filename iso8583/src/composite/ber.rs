@@ -54,7 +54,7 @@ pub(super) fn object(value: &[u8], at: usize) -> Option<Result<Object, Broken>> 
         tag_end,
         content,
         end: content + len,
-        constructed: first & CONSTRUCTED != 0,
+        constructed: !is_primitive(first),
     }))
 }
 
@@ -66,7 +66,7 @@ const MORE: u8 = 0x80;
 
 #[inline]
 fn tag_end(value: &[u8], start: usize, first: u8) -> Result<usize, DecodeErrorKind> {
-    if first & LONG_TAG != LONG_TAG {
+    if !is_long(first) {
         return Ok(start + 1);
     }
     for at in [start + 1, start + 2] {
@@ -131,18 +131,43 @@ pub(super) fn put_length(len: usize, out: &mut impl Sink) -> bool {
 
 /// Is the value nothing but objects, those of templates too?
 pub(super) fn is_well_formed(value: &[u8], depth: usize) -> bool {
-    let mut at = 0;
-    while let Some(object) = object(value, at) {
-        let Ok(object) = object else { return false };
-        if object.constructed {
-            let content = value.get(object.content..object.end).unwrap_or_default();
-            if depth >= DEPTH || !is_well_formed(content, depth + 1) {
-                return false;
+    let mut rest = value;
+    loop {
+        // Nearly all there is: a tag of one or two bytes, of no template, and a length of one.
+        let end = match rest {
+            [] => return true,
+            [0, ..] => 1,
+            [tag, len @ ..0x80, ..] if is_primitive(*tag) && !is_long(*tag) => {
+                2 + usize::from(*len)
             }
+            [tag, ..0x80, len @ ..0x80, ..] if is_primitive(*tag) && is_long(*tag) => {
+                3 + usize::from(*len)
+            }
+            _ => match object(rest, 0) {
+                Some(Ok(object)) => {
+                    let content = rest.get(object.content..object.end).unwrap_or_default();
+                    let inside = || depth < DEPTH && is_well_formed(content, depth + 1);
+                    if object.constructed && !inside() {
+                        return false;
+                    }
+                    object.end
+                }
+                Some(Err(_)) | None => return false,
+            },
+        };
+        match rest.get(end..) {
+            Some(behind) => rest = behind,
+            None => return false,
         }
-        at = object.end;
     }
-    true
+}
+
+const fn is_primitive(tag: u8) -> bool {
+    tag & CONSTRUCTED == 0
+}
+
+const fn is_long(tag: u8) -> bool {
+    tag & LONG_TAG == LONG_TAG
 }
 
 /// The bytes of a tag written in hex digits; None where they are no tag.

@@ -586,6 +586,18 @@ proptest! {
     }
 
     #[test]
+    fn the_short_way_through_ber_accepts_what_the_walk_does(
+        value in proptest::collection::vec(
+            prop_oneof![Just(0x70), Just(0x9F), Just(0x81), 0u8..8, any::<u8>()],
+            0..24,
+        ),
+    ) {
+        // A known tag that never comes keeps the walk from the short way.
+        let long_way = ber([("DF7F7F", n(1))], Unknown::Keep);
+        prop_assert_eq!(ber([], Unknown::Keep).check(&value), long_way.check(&value));
+    }
+
+    #[test]
     fn paths_are_read_as_they_are_printed(
         de in 1u8..=192,
         parts in proptest::collection::vec("[A-Za-z0-9]{1,8}(#[1-9])?", 0..8),
