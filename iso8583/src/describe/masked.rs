@@ -138,6 +138,7 @@ mod tests {
 
     use super::*;
     use crate::Mti;
+    use crate::spec::{Counting, Length, Prefix};
 
     #[test]
     fn a_masked_copy_is_written_in_as_many_bytes_and_has_no_secret() {
@@ -183,5 +184,28 @@ mod tests {
         sale.set(55, &hex!("9A03250101 5A089999"));
         let masked = sale.masked(Dialect::iso87_bcd());
         assert_eq!(masked.field(55), Some(&hex!("9A03250101 00000000")[..]));
+    }
+
+    #[test]
+    fn subfields_in_encodings_of_their_own_are_masked_in_their_length() {
+        let prefix = Prefix::ascii(2, Counting::Bytes);
+        let korean = Length::up_to(20, prefix);
+        let content = Composite::Positional(vec![
+            Field::new("name", Class::Ans, Encoding::EucKr, korean).unwrap(),
+            Field::new("number", Class::N, Encoding::BCD, Length::Fixed(5)).unwrap(),
+        ]);
+        let length = Length::up_to(99, prefix);
+        let private = Field::new("private", Class::Ans, Encoding::Ascii, length).unwrap();
+        let private = private.lenient().composed(content);
+        let dialect = Dialect::builder("mini").field(48, private).build().unwrap();
+        let mut sale = Message::new(Mti::FINANCIAL_REQUEST);
+        // 서 in EUC-KR and A, then 12345 packed behind a zero.
+        sale.set(48, b"03\xBC\xADA\x01\x23\x45");
+        assert_eq!(sale.masked(&dialect).field(48), Some(&b"03000\0\0\0"[..]));
+        let shown = sale.describe_in(&dialect).to_string();
+        assert!(
+            shown.contains("1          name                           ****"),
+            "{shown}"
+        );
     }
 }
