@@ -5,7 +5,7 @@
 //!
 //! - [`Composite::items`]: the subfields where they lie
 //! - [`Composite::get`]: the place of one of them
-//! - [`Message::value_at`](crate::Message::value_at), `set_at`, `remove_at`: by [`Path`](crate::Path)
+//! - [`Message::value_at`](crate::Message::value_at), `set_at`, `remove_at`: by path
 
 mod access;
 mod ber;
