@@ -1,6 +1,6 @@
 //! BER-TLV as EMV writes it (ISO/IEC 8825-1; EMV Book 3 annex B): one object at a place.
 
-use crate::composite::{Ber, DEPTH};
+use crate::composite::Ber;
 use crate::encoding::{Sink, hex};
 use crate::error::DecodeErrorKind;
 use crate::spec::Field;
@@ -129,29 +129,18 @@ pub(super) fn put_length(len: usize, out: &mut impl Sink) -> bool {
     true
 }
 
-/// Is the value nothing but objects, those of templates too?
-pub(super) fn is_well_formed(value: &[u8], depth: usize) -> bool {
+/// Is the value nothing but objects?
+pub(super) fn is_well_formed(value: &[u8]) -> bool {
     let mut rest = value;
     loop {
-        // Nearly all there is: a tag of one or two bytes, of no template, and a length of one.
+        // Nearly all there is: a tag of one or two bytes, and a length of one.
         let end = match rest {
             [] => return true,
             [0, ..] => 1,
-            [tag, len @ ..0x80, ..] if is_primitive(*tag) && !is_long(*tag) => {
-                2 + usize::from(*len)
-            }
-            [tag, ..0x80, len @ ..0x80, ..] if is_primitive(*tag) && is_long(*tag) => {
-                3 + usize::from(*len)
-            }
+            [tag, len @ ..0x80, ..] if !is_long(*tag) => 2 + usize::from(*len),
+            [tag, ..0x80, len @ ..0x80, ..] if is_long(*tag) => 3 + usize::from(*len),
             _ => match object(rest, 0) {
-                Some(Ok(object)) => {
-                    let content = rest.get(object.content..object.end).unwrap_or_default();
-                    let inside = || depth < DEPTH && is_well_formed(content, depth + 1);
-                    if object.constructed && !inside() {
-                        return false;
-                    }
-                    object.end
-                }
+                Some(Ok(object)) => object.end,
                 Some(Err(_)) | None => return false,
             },
         };

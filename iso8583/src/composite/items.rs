@@ -305,7 +305,8 @@ impl<'a> Item<'a> {
     }
 
     /// Is the content what the field says, with the items inside? The path to the one that is not
-    /// starts within this item.
+    /// starts within this item. Templates the spec says nothing of are not judged: hosts put other
+    /// things than objects into them.
     pub(super) fn check(
         &self,
         value: &[u8],
@@ -313,7 +314,8 @@ impl<'a> Item<'a> {
     ) -> Result<(), (Option<String>, DecodeErrorKind)> {
         self.check_extent(value).map_err(|kind| (None, kind))?;
         self.with(value, |inner| {
-            self.inner()
+            self.field
+                .and_then(Field::content)
                 .map_or(Ok(()), |content| content.check_within(inner, depth + 1))
         })
         .map_err(|kind| (None, kind))?

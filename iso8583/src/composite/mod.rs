@@ -66,7 +66,7 @@ impl Composite {
         if let Self::Ber(form) = self
             && form.known.is_empty()
             && form.unknown == Unknown::Keep
-            && ber::is_well_formed(value, depth)
+            && ber::is_well_formed(value)
         {
             return Ok(());
         }
