@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::error::{DecodeError, Path};
 use crate::message::Message;
-use crate::spec::{BitmapForm, Dialect, Encoding};
+use crate::spec::{BitmapForm, Dialect, Encoding, Length, Maps, PrefixCoding};
 
 pub(crate) use plan::Plan;
 pub use rewrite::Change;
@@ -111,24 +111,31 @@ impl View<'_> {
         message: &mut Message,
     ) -> Result<(), crate::DecodeErrorKind> {
         let (content, units) = value.content();
+        let mut unusual = false;
         match value.field().encoding() {
             Encoding::Ascii | Encoding::Binary if self.dialect.plan().is_plain() => {
                 message.place_received(de, value.offset(), content.len());
-                Ok(())
             }
             encoding => {
                 message.append(de, |values| value.field().decode(content, units, values))?;
-                let unusual = match encoding {
+                unusual = match encoding {
                     Encoding::Hex => content.iter().any(u8::is_ascii_lowercase),
                     Encoding::EbcdicHex => content.iter().any(|byte| (0x81..=0x86).contains(byte)),
                     _ => value.field().is_lenient(),
                 };
-                if unusual && let Some(wire) = self.segment(de).and_then(|at| self.bytes.get(at)) {
-                    message.keep_wire(de, wire);
-                }
-                Ok(())
             }
         }
+        if let Length::Variable { prefix, .. } = value.field().length()
+            && prefix.coding == PrefixCoding::Hex
+        {
+            let wire = self.segment(de).and_then(|at| self.bytes.get(at));
+            let head = wire.and_then(|wire| wire.get(..prefix.width()));
+            unusual |= head.is_some_and(|head| head.iter().any(u8::is_ascii_lowercase));
+        }
+        if unusual && let Some(wire) = self.segment(de).and_then(|at| self.bytes.get(at)) {
+            message.keep_wire(de, wire);
+        }
+        Ok(())
     }
 
     /// What stands before the fields, where the dialect would write it otherwise.
@@ -137,11 +144,11 @@ impl View<'_> {
             message.keep_wire(LEAD, self.lead());
         }
         let maps = self.maps();
-        let usual = match self.dialect.bitmap().form {
-            // A map of bytes has one form, but for maps without fields.
-            BitmapForm::Binary => maps.len() == self.dialect.maps_len(self.present),
-            BitmapForm::Hex | BitmapForm::EbcdicHex => false,
-        };
+        let bitmap = self.dialect.bitmap();
+        // A chain of maps in bytes has one form, but for maps without fields.
+        let usual = (bitmap.form, maps.len())
+            == (BitmapForm::Binary, self.dialect.maps_len(self.present))
+            && matches!(bitmap.maps, Maps::UpTo(_));
         if !usual && !self.dialect.writes_maps(self.present, maps) {
             message.keep_wire(MAPS, maps);
         }

@@ -10,7 +10,9 @@
 mod specs;
 
 use bytes::BytesMut;
-use iso8583::spec::{BitmapForm, Maps, Padding};
+use iso8583::spec::{
+    BitmapForm, Class, Counting, Encoding, Field, Length, Maps, Padding, Prefix, PrefixCoding,
+};
 use iso8583::{Change, Dialect, Message, Mti};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -161,6 +163,36 @@ proptest! {
         let printed = format!("{message:?} {} {:?}", message.describe(), message.pan());
         let hidden = pan.get(4..pan.len() - 2).unwrap();
         prop_assert!(!printed.contains(hidden), "{}", printed);
+    }
+}
+
+/// What random messages found, one in thousands.
+#[test]
+fn a_length_in_lower_case_and_a_bit_of_no_meaning_stay_as_they_came() {
+    let prefix = Prefix {
+        digits: 1,
+        coding: PrefixCoding::Hex,
+        counting: Counting::Bytes,
+    };
+    let name = Field::new(
+        "name",
+        Class::Ans,
+        Encoding::Ascii,
+        Length::up_to(20, prefix),
+    );
+    let dialect = Dialect::builder("hex lengths")
+        .bitmap(BitmapForm::Binary, Maps::Fixed(1))
+        .field(2, name.unwrap())
+        .build()
+        .unwrap();
+    for wire in [
+        b"0200\x40\0\0\0\0\0\0\00aABCDEFGHIJ",
+        b"0200\xC0\0\0\0\0\0\0\00AABCDEFGHIJ",
+    ] {
+        let mut message = dialect.decode(wire).unwrap();
+        assert_eq!(&encoded(&dialect, &message)[..], wire);
+        message.set(2, b"0123456789");
+        assert_eq!(&encoded(&dialect, &message)[12..], b"0A0123456789");
     }
 }
 
