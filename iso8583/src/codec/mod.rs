@@ -46,15 +46,10 @@ impl Dialect {
         let mut view = View::unread(self, bytes);
         let swift = self.swift(&mut view, crate::Bitmap::LAST);
         if swift.and_then(|()| self.judge(&view)).is_some() {
-            return view.to_message().map_err(|error| {
-                Box::new(Undecodable {
-                    error,
-                    partial: None,
-                })
-            });
+            return view.taken();
         }
         match self.plain::<true>(bytes, crate::Bitmap::LAST) {
-            Ok(view) => Ok(view.readable()),
+            Ok(view) => view.taken(),
             Err(stopped) => Err(Box::new(Undecodable {
                 partial: stopped.view.map(|view| view.readable()),
                 error: stopped.error,
@@ -80,6 +75,15 @@ impl View<'_> {
         }
         self.keep_unusual(&mut message);
         Ok(message)
+    }
+
+    fn taken(&self) -> Result<Message, Box<Undecodable>> {
+        self.to_message().map_err(|error| {
+            Box::new(Undecodable {
+                error,
+                partial: None,
+            })
+        })
     }
 
     /// As many of the values as can be read, for what was refused.

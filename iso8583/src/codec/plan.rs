@@ -61,6 +61,8 @@ pub(crate) struct Op {
     pub(crate) check: Check,
     /// Bytes of the length prefix.
     pub(crate) prefix: u8,
+    /// Is the prefix of another kind than the value, so that it is not checked with it?
+    pub(crate) apart: bool,
     /// Must more be looked at than a run of neighbours shows?
     pub(crate) alone: bool,
     /// Does a zero fill the first nibble?
@@ -124,6 +126,7 @@ impl Op {
         reach: Reach::Unknown,
         check: Check::Plain,
         prefix: 0,
+        apart: false,
         alone: true,
         odd: false,
         composite: false,
@@ -146,10 +149,19 @@ impl Op {
         let packed = check == Check::Packed || check == Check::PackedTrack;
         let odd = matches!(field.length(), Length::Fixed(units) if packed && units % 2 == 1);
         let composite = field.content().is_some();
+        let like_value = match field.length() {
+            Length::Fixed(_) => true,
+            Length::Variable { prefix, .. } => match prefix.coding {
+                PrefixCoding::Ascii => !packed,
+                PrefixCoding::Bcd => packed,
+                PrefixCoding::Ebcdic | PrefixCoding::Binary | PrefixCoding::Hex => false,
+            },
+        };
         Self {
             reach,
             check,
             prefix,
+            apart: !like_value,
             alone: odd || composite || check == Check::Plain || reach == Reach::BcdPacked2,
             odd,
             composite,

@@ -204,9 +204,10 @@ impl Dialect {
                 rest ^= 1 << 63 >> place;
                 let de = lowest + u8::try_from(place).ok()?;
                 let op = ops.get(usize::from(de))?;
-                if op.check != run.0 {
+                if op.check != run.0 || op.apart {
                     run.0.passes(bytes.get(run.1..at)?).then_some(())?;
-                    run = (op.check, at);
+                    let prefix = if op.apart { op.prefix } else { 0 };
+                    run = (op.check, at + usize::from(prefix));
                 }
                 if op.alone {
                     self.judge_alone(op, de, bytes, at)?;
@@ -269,6 +270,19 @@ impl Dialect {
     #[cold]
     #[inline(never)]
     pub(super) fn plain<'a, const STRICT: bool>(
+        &'a self,
+        bytes: &'a [u8],
+        until: u8,
+    ) -> Result<View<'a>, Box<Stopped<'a>>> {
+        let walked = self.plain_walk::<STRICT>(bytes, until);
+        debug_assert!(
+            walked.is_err(),
+            "the swift walk refuses what the plain one takes"
+        );
+        walked
+    }
+
+    fn plain_walk<'a, const STRICT: bool>(
         &'a self,
         bytes: &'a [u8],
         until: u8,
