@@ -1,11 +1,12 @@
 //! The command line: options of all commands, exit codes, and what a failure says.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anstream::AutoStream;
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, ColorChoice, Parser, ValueEnum};
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args, ColorChoice, Parser, ValueEnum};
 use iso8583::Dialect;
 use iso8583::frame::Framing;
 use thiserror::Error;
@@ -13,6 +14,7 @@ use thiserror::Error;
 use crate::commands::Command;
 use crate::input::SourceError;
 use crate::message::{FieldsError, Unwritable};
+use crate::spec;
 
 /// What is in an ISO 8583 capture, dump or message.
 ///
@@ -39,8 +41,8 @@ Exit codes:
 /// Options that mean the same in every command.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// Dialect of the messages; without it, each built-in one is tried
-    #[arg(long, global = true, value_name = "NAME", value_parser = dialect_parser())]
+    /// Dialect of the messages, or a file of one; without it, each built-in one is tried
+    #[arg(long, global = true, value_name = "NAME|FILE", value_parser = DialectParser)]
     pub spec: Option<&'static Dialect>,
     /// Framing of the messages on their stream, of `iso8583 specs frames`; a capture needs it
     #[arg(long, global = true, value_name = "FRAMING")]
@@ -67,9 +69,33 @@ pub enum Layout {
     Json,
 }
 
-pub(crate) fn dialect_parser() -> impl clap::builder::TypedValueParser<Value = &'static Dialect> {
-    PossibleValuesParser::new(Dialect::built_in().iter().map(|one| one.name()))
-        .try_map(|name| Dialect::named(&name).ok_or("no such dialect"))
+/// A dialect by name or file, on the command line.
+#[derive(Clone)]
+pub(crate) struct DialectParser;
+
+impl TypedValueParser for DialectParser {
+    type Value = &'static Dialect;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        let read = value.to_str().map_or_else(
+            || Err("a name or file that is no text".to_owned()),
+            |value| spec::find(value).map_err(|error| error.to_string()),
+        );
+        read.map_err(|error| {
+            let mut command = command.clone();
+            command.error(clap::error::ErrorKind::ValueValidation, error)
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = Dialect::built_in().map(|dialect| PossibleValue::new(dialect.name()));
+        Some(Box::new(names.into_iter()))
+    }
 }
 
 /// How a command ended.

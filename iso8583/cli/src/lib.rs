@@ -12,6 +12,7 @@
 //! - [`message`]: one message read, made and written
 //! - [`shown`]: values for people, masked; what codes mean
 //! - [`hexdump`]: bytes for people, a fault marked, secrets masked
+//! - [`spec`]: dialects by name or file
 //! - [`peer`]: a socket, for commands that talk
 //!
 //! The program:
@@ -27,3 +28,4 @@ pub mod input;
 pub mod message;
 pub mod peer;
 pub mod shown;
+pub mod spec;

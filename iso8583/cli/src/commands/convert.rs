@@ -5,7 +5,7 @@ use std::io::Write;
 use iso8583::Dialect;
 use iso8583::frame::Framing;
 
-use crate::cli::{Exit, Failure, Options, dialect_parser};
+use crate::cli::{DialectParser, Exit, Failure, Options};
 use crate::input::Format;
 use crate::message::{self, Notation};
 
@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "FORMAT")]
     input: Option<Format>,
     /// The dialect to write; without it, that of the message
-    #[arg(long, value_name = "NAME", value_parser = dialect_parser())]
+    #[arg(long, value_name = "NAME|FILE", value_parser = DialectParser)]
     to: Option<&'static Dialect>,
     /// The framing to write; without it, none
     #[arg(long, value_name = "FRAMING")]

@@ -6,9 +6,11 @@ use anstyle::Style;
 use iso8583::Dialect;
 use iso8583::frame::Framing;
 use iso8583::spec::{BitmapForm, Field, Length, MtiCoding, Prefix, PrefixCoding, Visibility};
+use iso8583::spec_file::toml;
 use serde_json::json;
 
-use crate::cli::{Exit, Failure, Layout, Options};
+use crate::cli::{DialectParser, Exit, Failure, Layout, Options};
+use crate::spec;
 
 /// Show dialects and framings.
 #[derive(Debug, clap::Args)]
@@ -24,11 +26,23 @@ enum What {
     /// Show every data element of a dialect
     Show {
         /// Which one
-        #[arg(value_parser = crate::cli::dialect_parser())]
+        #[arg(value_name = "NAME|FILE", value_parser = DialectParser)]
         name: &'static Dialect,
     },
     /// List the framings
     Frames,
+    /// Write a dialect as a file of our own form
+    Export {
+        /// Which one
+        #[arg(value_name = "NAME|FILE", value_parser = DialectParser)]
+        name: &'static Dialect,
+    },
+    /// Read a file of jPOS, moov-io/iso8583 or our own form, write our own, and note what of it
+    /// could not be taken over
+    Import {
+        /// Which one
+        file: String,
+    },
 }
 
 impl Args {
@@ -36,10 +50,10 @@ impl Args {
         &self,
         options: &Options,
         out: &mut impl Write,
-        _: &mut impl Write,
+        notes: &mut impl Write,
     ) -> Result<Exit, Failure> {
         let json = options.format == Layout::Json;
-        match self.what {
+        match &self.what {
             What::List => {
                 for dialect in Dialect::built_in() {
                     entry(dialect.name(), dialect.title(), json, out)?;
@@ -50,6 +64,15 @@ impl Args {
                 for (framing, says) in Framing::catalogue() {
                     entry(&framing.to_string(), says, json, out)?;
                 }
+            }
+            What::Export { name } => out.write_all(toml::write(name).as_bytes())?,
+            What::Import { file } => {
+                let imported =
+                    spec::import(file).map_err(|error| Failure::Usage(error.to_string()))?;
+                for note in &imported.notes {
+                    writeln!(notes, "note: {note}")?;
+                }
+                out.write_all(toml::write(&imported.dialect).as_bytes())?;
             }
         }
         Ok(Exit::Fine)

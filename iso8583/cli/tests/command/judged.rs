@@ -154,3 +154,62 @@ fn specs_list_dialects_and_framings_and_show_fields() {
     }
     assert_eq!(frames.out.lines().count(), 24);
 }
+
+#[test]
+fn a_dialect_of_a_file_is_used_shown_and_written_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("toyland.toml");
+    let text = "name = \"toyland\"\nbase = \"iso87-bcd\"\n\n[fields.48]\nname = \"toys\"\n\
+                class = \"ans\"\nencoding = \"euc-kr\"\n\
+                length = { max = 400, prefix = \"LLL\", prefix-coding = \"bcd\", counts = \"bytes\" }\n";
+    std::fs::write(&path, text).expect("a file");
+    let file = path.to_str().expect("text");
+    let built = run(&[
+        "build",
+        "--spec",
+        file,
+        "mti=0200",
+        "11=000001",
+        "48=장난감",
+    ]);
+    assert!(
+        built.out.ends_with("0006C0E5B3ADB0A8\n"),
+        "{}{}",
+        built.out,
+        built.notes
+    );
+    let viewed = run(&["view", "--spec", file, built.out.trim()]);
+    assert!(viewed.out.contains("bytes  toyland\n"), "{}", viewed.out);
+    assert!(viewed.out.contains("DE 48  toys "), "{}", viewed.out);
+    let found = run(&["doctor", "--spec", file, built.out.trim()]);
+    assert!(
+        found.out.starts_with("fits    no framing, toyland "),
+        "{}",
+        found.out
+    );
+    let exported = run(&["specs", "export", file]);
+    let again = folder.path().join("again.toml");
+    std::fs::write(&again, &exported.out).expect("a file");
+    let imported = run(&["specs", "import", again.to_str().expect("text")]);
+    assert_eq!((imported.code, imported.out), (0, exported.out));
+}
+
+#[test]
+fn a_file_that_is_no_dialect_is_refused_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("none.toml");
+    std::fs::write(&path, "name = \"x\"\nbase = \"iso87-none\"\n").expect("a file");
+    let run_with_spec = |spec: &str| run(&["view", "00", "--spec", spec]);
+    let faulty = run_with_spec(path.to_str().expect("text"));
+    assert_eq!((faulty.code, &*faulty.out), (2, ""));
+    assert!(faulty.notes.contains("none.toml:2:"), "{}", faulty.notes);
+    let unknown = run_with_spec("iso87-none");
+    insta::assert_snapshot!(unknown.notes, @r"
+    error: iso87-none: neither a built-in dialect (iso8583 specs list) nor a file
+
+    Usage: iso8583 view [OPTIONS] <FILE|-|BYTES>
+
+    For more information, try '--help'.
+    ");
+    assert_eq!(unknown.code, 2);
+}
