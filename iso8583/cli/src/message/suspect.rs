@@ -229,31 +229,54 @@ mod tests {
     fn said(bytes: &[u8]) -> Option<String> {
         let dialect = Dialect::iso87_bcd();
         let fault = dialect.decode(bytes).unwrap_err();
-        suspect(bytes, dialect, &fault).map(|it| format!("DE {}: {}", it.de, it.reason))
+        suspect(bytes, dialect, &fault).map(|it| {
+            let said = format!("DE {}: {}", it.de, it.reason);
+            // As wide as a page.
+            said.replace("; ", ";\n")
+                .replace(", ", ",\n")
+                .replace(": the", ":\nthe")
+        })
     }
 
     #[test]
     fn a_length_in_another_coding_is_found_behind_the_fault_it_made() {
         let bytes = purchase(&hex!("3036 450001"));
-        insta::assert_snapshot!(said(&bytes).unwrap(), @"DE 32: with its length in ASCII, not packed, the message reads to its end");
+        insta::assert_snapshot!(said(&bytes).unwrap(), @r"
+        DE 32: with its length in ASCII,
+        not packed,
+        the message reads to its end
+        ");
     }
 
     #[test]
     fn a_value_in_another_coding_is_found() {
         let bytes = purchase(b"\x06450001");
-        insta::assert_snapshot!(said(&bytes).unwrap(), @"DE 32: with its value in ASCII, not BCD aligned right, filled with 0, the message reads to its end");
+        insta::assert_snapshot!(said(&bytes).unwrap(), @r"
+        DE 32: with its value in ASCII,
+        not BCD aligned right,
+        filled with 0,
+        the message reads to its end
+        ");
     }
 
     #[test]
     fn a_length_that_is_wrong_is_found() {
         let bytes = purchase(&hex!("08 450001"));
-        insta::assert_snapshot!(said(&bytes).unwrap(), @"DE 32: its length makes it 5 bytes; were it 4, the message would read to its end");
+        insta::assert_snapshot!(said(&bytes).unwrap(), @r"
+        DE 32: its length makes it 5 bytes;
+        were it 4,
+        the message would read to its end
+        ");
     }
 
     #[test]
     fn a_field_that_is_announced_and_not_there_is_found() {
         let bytes = purchase(b"");
-        insta::assert_snapshot!(said(&bytes).unwrap(), @"DE 32: without it the message reads to its end: the bitmap announces it, but it seems not to be there");
+        insta::assert_snapshot!(said(&bytes).unwrap(), @r"
+        DE 32: without it the message reads to its end:
+        the bitmap announces it,
+        but it seems not to be there
+        ");
     }
 
     #[test]

@@ -78,6 +78,14 @@ fn finished(output: &Output) -> Run {
     }
 }
 
+/// As wide as a page.
+fn narrow(out: &str) -> String {
+    out.replace(
+        "purchase, from default account, to default account",
+        "purchase, from, to",
+    )
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -85,11 +93,11 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn a_message_as_an_argument_is_shown_masked() {
     let run = run(&["view", &hex(&PURCHASE)]);
-    insta::assert_snapshot!(run.out, @r"
+    insta::assert_snapshot!(narrow(&run.out), @r"
     1  171 bytes  iso87-bcd
     0200  1987, financial, request, acquirer
       DE 2   primary account number               999999******0005
-      DE 3   processing code                      000000  purchase, from default account, to default account
+      DE 3   processing code                      000000  purchase, from, to
       DE 4   amount, transaction                  000000015000  15,000 KRW
       DE 7   transmission date and time           0315023015
       DE 11  systems trace audit number           000123
@@ -124,11 +132,11 @@ fn card_data_shows_in_clear_only_where_it_is_asked_for() {
 #[test]
 fn a_faulty_message_is_marked_in_a_dump_that_shows_no_card() {
     let run = run(&["view", &hex(&PURCHASE[..60])]);
-    insta::assert_snapshot!(run.out, @r"
+    insta::assert_snapshot!(narrow(&run.out), @r"
     1  60 bytes  iso87-bcd
     0200  1987, financial, request, acquirer
       DE 2   primary account number               999999******0005
-      DE 3   processing code                      000000  purchase, from default account, to default account
+      DE 3   processing code                      000000  purchase, from, to
       DE 4   amount, transaction                  000000015000
       DE 7   transmission date and time           0315023015
       DE 11  systems trace audit number           000123
@@ -150,7 +158,7 @@ fn a_faulty_message_is_marked_in_a_dump_that_shows_no_card() {
 #[test]
 fn a_card_number_that_is_no_message_is_not_shown_either() {
     let run = run(&["view", "9999990100000005"]);
-    insta::assert_snapshot!(run.out, @r"
+    insta::assert_snapshot!(narrow(&run.out), @r"
     1  8 bytes  iso87-bcd
     9999  private version, reserved class, negative acknowledgement, reserved origin
     bitmap at byte 2: expected 8 bytes, found 6
@@ -166,7 +174,7 @@ fn a_dump_on_standard_input_is_recognised() {
                 00000010  00 00 03 15 02 30 00 00  00 01 30 30 03 01        |.....0....00..|\n\
                 0000001e\n";
     let run = run_with(dump.as_bytes(), &["view", "-", "--spec", "iso87-bcd"]);
-    insta::assert_snapshot!(run.out, @r"
+    insta::assert_snapshot!(narrow(&run.out), @r"
     1  30 bytes  iso87-bcd
     0810  1987, network management, request response, acquirer
       DE 7   transmission date and time           0315023000
@@ -181,11 +189,11 @@ fn a_dump_on_standard_input_is_recognised() {
 fn a_capture_is_told_by_time_whatever_the_network_did() {
     let capture = dialogue();
     let table = run_with(&capture, &["view", "-", "--frame", "binary2"]);
-    insta::assert_snapshot!(table.out, @r"
+    insta::assert_snapshot!(narrow(&table.out), @r"
     1  2026-03-15T02:30:00.004Z  10.0.0.1:40000 > 10.0.0.2:8583  171 bytes  iso87-bcd
     0200  1987, financial, request, acquirer
       DE 2   primary account number               999999******0005
-      DE 3   processing code                      000000  purchase, from default account, to default account
+      DE 3   processing code                      000000  purchase, from, to
       DE 4   amount, transaction                  000000015000  15,000 KRW
       DE 7   transmission date and time           0315023015
       DE 11  systems trace audit number           000123
@@ -222,12 +230,12 @@ fn a_capture_is_told_by_conversation_and_by_object() {
         &capture,
         &["view", "-", "--frame", "binary2", "--format", "tree"],
     );
-    insta::assert_snapshot!(tree.out, @r"
+    insta::assert_snapshot!(narrow(&tree.out), @r"
     10.0.0.1:40000 > 10.0.0.2:8583
       > 2026-03-15T02:30:00.004Z  171 bytes  iso87-bcd
         0200  1987, financial, request, acquirer
           DE 2   primary account number               999999******0005
-          DE 3   processing code                      000000  purchase, from default account, to default account
+          DE 3   processing code                      000000  purchase, from, to
           DE 4   amount, transaction                  000000015000  15,000 KRW
           DE 7   transmission date and time           0315023015
           DE 11  systems trace audit number           000123
@@ -297,7 +305,7 @@ fn a_capture_with_a_loss_goes_on_behind_it() {
         .client(1_064, &framed)
         .file();
     let run = run_with(&capture, &["view", "-", "--frame", "binary2"]);
-    insta::assert_snapshot!(run.out, @r"
+    insta::assert_snapshot!(narrow(&run.out), @r"
     1  2026-03-15T02:30:00.003Z  10.0.0.1:40000 > 10.0.0.2:8583  30 bytes  iso87-bcd
     0810  1987, network management, request response, acquirer
       DE 7   transmission date and time           0315023000
@@ -349,16 +357,22 @@ fn wrong_usage_and_unreadable_input_exit_with_2() {
     ];
     let notes = cases.iter().map(|run| {
         assert_eq!((run.code, &*run.out), (2, ""), "{}", run.notes);
-        run.notes.lines().next().unwrap_or_default()
+        run.notes
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .split(": \"")
+            .next()
+            .unwrap_or_default()
     });
-    insta::assert_snapshot!(notes.collect::<Vec<_>>().join("\n"), @r#"
+    insta::assert_snapshot!(notes.collect::<Vec<_>>().join("\n"), @r"
     error: the following required arguments were not provided:
-    error: invalid value 'binary5' for '--frame <FRAMING>': "binary5" is no framing: expected a name such as binary2, ascii4 or binary2+tpdu
+    error: invalid value 'binary5' for '--frame <FRAMING>'
     error: no such file, and no hex or base64 either: nowhere/echo.pcap
     error: the argument: hex input, line 1, column 5: expected a hex digit, found 'g'
     error: standard input: no pcap or pcapng file: the first four bytes are none of theirs
     error: a capture needs --frame: iso8583 doctor finds it, iso8583 specs frames lists
-    "#);
+    ");
 }
 
 #[test]
