@@ -5,7 +5,7 @@
 //! shorter, or not at all. Where the rest of the message then reads to its last byte, that field is
 //! the suspect.
 
-use iso8583::spec::{Class, Encoding, Field, Length, Prefix, PrefixCoding};
+use iso8583::spec::{Align, Class, Encoding, Field, Length, Prefix, PrefixCoding};
 use iso8583::{Bitmap, DecodeError, DecodeErrorKind, Dialect, Undecodable};
 
 use crate::message::doubts;
@@ -155,11 +155,14 @@ fn reads(bytes: &[u8], dialect: &Dialect, de: u8, other: Field) -> bool {
 
 fn encodings(field: &Field) -> Vec<Encoding> {
     let mut all = vec![field.encoding()];
-    all.extend(if field.class() == Class::B {
-        [Encoding::Binary, Encoding::Hex]
+    if field.class() == Class::B {
+        all.extend([Encoding::Binary, Encoding::Hex]);
     } else {
-        [Encoding::Ascii, Encoding::BCD]
-    });
+        all.extend([Encoding::Ascii, Encoding::BCD]);
+        // Digits that are odd in number are padded in every way.
+        let packed = [(Align::Left, 0xF), (Align::Left, 0), (Align::Right, 0xF)];
+        all.extend(packed.map(|(align, fill)| Encoding::Bcd { align, fill }));
+    }
     all
 }
 
@@ -253,6 +256,18 @@ mod tests {
         let bytes = purchase(b"\x06450001");
         insta::assert_snapshot!(said(&bytes).unwrap(), @r"
         DE 32: with its value in ASCII,
+        not BCD aligned right,
+        filled with 0,
+        the message reads to its end
+        ");
+    }
+
+    #[test]
+    fn digits_padded_on_the_other_side_are_found() {
+        let bytes = purchase(&hex!("05 45001F"));
+        insta::assert_snapshot!(said(&bytes).unwrap(), @r"
+        DE 32: with its value in BCD aligned left,
+        filled with F,
         not BCD aligned right,
         filled with 0,
         the message reads to its end
