@@ -93,7 +93,9 @@ impl TypedValueParser for DialectParser {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let names = Dialect::built_in().map(|dialect| PossibleValue::new(dialect.name()));
+        let names = Dialect::built_in()
+            .iter()
+            .map(|dialect| PossibleValue::new(dialect.name()));
         Some(Box::new(names.into_iter()))
     }
 }

@@ -1,9 +1,6 @@
 //! The corpus of the fuzz target `capture`, through the same function.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "test kit: a corpus that cannot be read stops the test"
-)]
+#![expect(reason = "test kit: a corpus that cannot be read stops the test")]
 
 #[path = "../../fuzz/src/capture.rs"]
 #[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]

@@ -374,7 +374,7 @@ impl Encoding {
             (Self::Bcd { .. }, Counting::Bytes) => announced.checked_mul(2),
             (Self::Hex | Self::EbcdicHex, Counting::Characters | Counting::Nibbles)
             | (Self::Binary, Counting::Nibbles) => {
-                if announced % 2 == 0 {
+                if announced.is_multiple_of(2) {
                     Some(announced / 2)
                 } else {
                     None

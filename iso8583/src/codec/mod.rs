@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::error::{DecodeError, Path};
 use crate::message::Message;
-use crate::spec::{BitmapForm, Dialect, Encoding, Length, Maps, PrefixCoding};
+use crate::spec::{BitmapForm, Dialect, Encoding, Field, Length, Maps, PrefixCoding};
 
 pub(crate) use plan::Plan;
 pub use rewrite::Change;
@@ -115,31 +115,33 @@ impl View<'_> {
         message: &mut Message,
     ) -> Result<(), crate::DecodeErrorKind> {
         let (content, units) = value.content();
-        let mut unusual = false;
-        match value.field().encoding() {
-            Encoding::Ascii | Encoding::Binary if self.dialect.plan().is_plain() => {
-                message.place_received(de, value.offset(), content.len());
-            }
-            encoding => {
-                message.append(de, |values| value.field().decode(content, units, values))?;
-                unusual = match encoding {
-                    Encoding::Hex => content.iter().any(u8::is_ascii_lowercase),
-                    Encoding::EbcdicHex => content.iter().any(|byte| (0x81..=0x86).contains(byte)),
-                    _ => value.field().is_lenient(),
-                };
-            }
+        let field = value.field();
+        let identity = matches!(field.encoding(), Encoding::Ascii | Encoding::Binary);
+        if identity && self.dialect.plan().is_plain() {
+            message.place_received(de, value.offset(), content.len());
+        } else {
+            message.append(de, |values| field.decode(content, units, values))?;
         }
-        if let Length::Variable { prefix, .. } = value.field().length()
-            && prefix.coding == PrefixCoding::Hex
-        {
-            let wire = self.segment(de).and_then(|at| self.bytes.get(at));
-            let head = wire.and_then(|wire| wire.get(..prefix.width()));
-            unusual |= head.is_some_and(|head| head.iter().any(u8::is_ascii_lowercase));
-        }
+        let unusual = match field.encoding() {
+            Encoding::Hex => content.iter().any(u8::is_ascii_lowercase),
+            Encoding::EbcdicHex => content.iter().any(|byte| (0x81..=0x86).contains(byte)),
+            Encoding::Bcd { .. } | Encoding::Ebcdic(_) | Encoding::EucKr => field.is_lenient(),
+            Encoding::Ascii | Encoding::Binary => false,
+        } || self.has_unusual_length(de, field);
         if unusual && let Some(wire) = self.segment(de).and_then(|at| self.bytes.get(at)) {
             message.keep_wire(de, wire);
         }
         Ok(())
+    }
+
+    /// Is the length before the field one in hex, in lower case?
+    fn has_unusual_length(&self, de: u8, field: &Field) -> bool {
+        let Length::Variable { prefix, .. } = field.length() else {
+            return false;
+        };
+        let wire = || self.bytes.get(self.segment(de)?)?.get(..prefix.width());
+        prefix.coding == PrefixCoding::Hex
+            && wire().is_some_and(|head| head.iter().any(u8::is_ascii_lowercase))
     }
 
     /// What stands before the fields, where the dialect would write it otherwise.

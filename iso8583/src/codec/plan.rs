@@ -54,6 +54,10 @@ impl Plan {
 
 /// How the walk passes a data element.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what is asked of every field of every message: a byte each"
+)]
 pub(crate) struct Op {
     /// Where it ends.
     pub(crate) reach: Reach,
@@ -175,11 +179,13 @@ impl Op {
 
 fn reach(field: &Field, prefix: Prefix) -> Reach {
     // Does the prefix count the bytes that follow?
-    let by_bytes = match (field.encoding(), prefix.counting) {
-        (Encoding::Ascii | Encoding::Ebcdic(_), Counting::Characters | Counting::Bytes)
-        | (Encoding::Binary | Encoding::EucKr, Counting::Bytes) => true,
-        _ => false,
-    };
+    let by_bytes = matches!(
+        (field.encoding(), prefix.counting),
+        (
+            Encoding::Ascii | Encoding::Ebcdic(_),
+            Counting::Characters | Counting::Bytes
+        ) | (Encoding::Binary | Encoding::EucKr, Counting::Bytes)
+    );
     let as_hex = field.encoding() == Encoding::Hex && prefix.counting == Counting::Bytes;
     let packed = matches!(field.encoding(), Encoding::Bcd { align, fill } if is_right_zero(align, fill))
         && prefix.counting != Counting::Bytes;

@@ -245,13 +245,14 @@ impl Dialect {
     fn judge_alone(&self, op: &Op, de: u8, bytes: &[u8], at: usize) -> Option<()> {
         if op.check == Check::Packed || op.check == Check::PackedTrack {
             // A zero fills the first nibble; of a length the last digit says whether it does.
-            let fills = match op.reach {
-                Reach::BcdPacked2 => *bytes.get(at)? & 1 == 1,
-                _ => op.odd,
+            let fills = if op.reach == Reach::BcdPacked2 {
+                *bytes.get(at)? & 1 == 1
+            } else {
+                op.odd
             };
-            let first = bytes.get(at + usize::from(op.prefix));
-            if fills && !first.is_some_and(|byte| *byte < 0x10) {
-                return None;
+            if fills {
+                let first = bytes.get(at + usize::from(op.prefix))?;
+                (*first < 0x10).then_some(())?;
             }
         }
         if op.check == Check::Plain || op.composite {
