@@ -5,8 +5,8 @@ use iso8583::Dialect;
 use iso8583::composite::{Ber, Composite, TagCoding, TagForm, Tagged, Unknown};
 use iso8583::spec::{Class, Counting, Encoding, Field, Prefix};
 
-use crate::families::{ascii_up_to, bytes_up_to, fixed};
-use crate::{ONE_FIELD, Vector};
+use crate::families::{Family, ascii_up_to, bytes_up_to, fixed};
+use crate::{ONE_FIELD, Vector, unhex};
 
 /// The field of a vector, and the bytes of its value.
 fn field_of(vector: &Vector) -> (u8, Field, &[u8]) {
@@ -76,4 +76,89 @@ fn composite_fields_are_read_and_written_byte_for_byte() {
         checked += 1;
     }
     assert_eq!(checked, 5);
+}
+
+/// The bytes of a subfield, by its name.
+fn content<'a>(field: &Field, value: &'a [u8], name: &str) -> &'a [u8] {
+    let range = field.content().unwrap().get(value, &[name]);
+    &value[range.unwrap_or_else(|| panic!("no {name}"))]
+}
+
+#[test]
+fn subfields_of_text_have_the_listed_values() {
+    for (vector, subfields) in [
+        (
+            "de48-tlv-3-3",
+            &[
+                ("051", "POS01"),
+                ("052", "047"),
+                ("056", "08"),
+                ("058", "00999"),
+                ("099", "D1B00555AE2CC7BC"),
+            ][..],
+        ),
+        (
+            "de48-mastercard-style",
+            &[("code", "R"), ("14", " "), ("74", "50C"), ("80", "TV")],
+        ),
+        (
+            "composite-code-then-tags",
+            &[("code", "A"), ("1", "01"), ("2", "12345"), ("4", "67890")],
+        ),
+    ] {
+        let vectors = Vector::all();
+        let vector = vectors.iter().find(|it| it.name == vector).unwrap();
+        let (_, field, value) = field_of(vector);
+        for (name, expected) in subfields {
+            assert_eq!(content(&field, value, name), expected.as_bytes(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn tags_of_icc_data_have_the_listed_values_and_the_second_of_two_is_told_apart() {
+    let mut checked = 0;
+    for vector in Vector::all() {
+        if !vector.name.starts_with("de55") {
+            continue;
+        }
+        let (_, field, value) = field_of(&vector);
+        let listed = vector.json["fields"]["list"].as_array().unwrap();
+        let mut seen = Vec::new();
+        for pair in listed {
+            let (tag, expected) = (pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
+            seen.push(tag);
+            let name = match seen.iter().filter(|it| **it == tag).count() {
+                1 => tag.to_owned(),
+                nth => format!("{tag}#{nth}"),
+            };
+            assert_eq!(content(&field, value, &name), unhex(expected), "{name}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 32);
+}
+
+#[test]
+fn tags_of_whole_messages_have_the_listed_values() {
+    let mut checked = 0;
+    for vector in Vector::all() {
+        let Some(tags) = vector.json.get("tlv55").and_then(|it| it.as_object()) else {
+            continue;
+        };
+        let dialect = Family::of(&vector.family, &vector.name).dialect;
+        let message = dialect.decode(&vector.raw).unwrap();
+        let field = dialect.field(55).unwrap();
+        for (tag, expected) in tags {
+            let found = content(field, message.field(55).unwrap(), tag);
+            assert_eq!(
+                found,
+                unhex(expected.as_str().unwrap()),
+                "{} {tag}",
+                vector.name
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 80, "{checked}");
 }
