@@ -1,6 +1,5 @@
 //! The corpus of the fuzz target `capture`, through the same function.
 
-
 #[path = "../../fuzz/src/capture.rs"]
 #[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
 mod capture;
