@@ -4,6 +4,7 @@
 //! What this crate is **not**: a library for anyone else.
 
 mod cpu_time;
+pub mod ours;
 mod purchase;
 mod template;
 

@@ -1,0 +1,106 @@
+//! Ours, through `benches::ours`.
+
+use std::hint::black_box;
+
+use anyhow::ensure;
+use benches::ours;
+use bytes::BytesMut;
+use iso8583::Dialect;
+
+use super::{Operation, Task, kept};
+use crate::purchase::{self, Elements, Form};
+
+/// All operations, in all forms.
+pub(crate) fn task(operation: Operation, form: Form) -> anyhow::Result<Task> {
+    let (dialect, wire) = dialect_and_wire(form);
+    let wire = kept(wire.into_boxed_slice());
+    Ok(match operation {
+        Operation::Decode => Task::new(elements(dialect, wire)?, move || {
+            black_box(&ours::decode(dialect, black_box(wire)));
+        }),
+        Operation::Scan => scan(dialect, wire)?,
+        Operation::Encode | Operation::Build => write(operation, dialect, wire)?,
+        Operation::Respond => respond(dialect, wire)?,
+        Operation::Relay => relay(dialect, wire)?,
+        Operation::Walk => walk()?,
+    })
+}
+
+fn dialect_and_wire(form: Form) -> (&'static Dialect, Vec<u8>) {
+    match form {
+        Form::Ascii => (
+            Dialect::iso87_ascii_binmap(),
+            purchase::ascii(&purchase::BITMAP),
+        ),
+        Form::Hex => (Dialect::iso87_ascii(), purchase::ascii_hex(b"109")),
+        Form::Bcd => (Dialect::iso87_bcd(), purchase::bcd_padded_left()),
+    }
+}
+
+fn elements(dialect: &Dialect, wire: &[u8]) -> anyhow::Result<Elements> {
+    let message = ours::decode(dialect, wire)?;
+    let mti = message.mti();
+    Ok(purchase::listed(mti.as_bytes(), ours::elements(&message)))
+}
+
+fn scan(dialect: &'static Dialect, wire: &'static [u8]) -> anyhow::Result<Task> {
+    let mut outcome = Elements::new();
+    ours::scan(dialect, wire, purchase::ROUTING, |values| {
+        outcome = purchase::listed(b"", purchase::ROUTING.into_iter().zip(values));
+    })?;
+    Ok(Task::new(outcome, move || {
+        let shown = ours::scan(dialect, black_box(wire), purchase::ROUTING, |values| {
+            black_box(&values);
+        });
+        black_box(&shown);
+    }))
+}
+
+fn write(operation: Operation, dialect: &'static Dialect, wire: &[u8]) -> anyhow::Result<Task> {
+    let message = ours::build(&purchase::ELEMENTS);
+    let mut out = BytesMut::with_capacity(1_024);
+    ours::encode(dialect, &message, &mut out)?;
+    ensure!(out == wire, "ours writes other bytes than it is to read");
+    let outcome = elements(dialect, &out)?;
+    Ok(if operation == Operation::Encode {
+        Task::new(outcome, move || {
+            black_box(&ours::encode(dialect, black_box(&message), &mut out));
+        })
+    } else {
+        Task::new(outcome, move || {
+            let message = ours::build(black_box(&purchase::ELEMENTS));
+            black_box(&ours::encode(dialect, &message, &mut out));
+        })
+    })
+}
+
+fn respond(dialect: &'static Dialect, wire: &'static [u8]) -> anyhow::Result<Task> {
+    let request = ours::decode(dialect, wire)?;
+    let mut out = BytesMut::with_capacity(1_024);
+    ours::respond(dialect, &request, &mut out)?;
+    Ok(Task::new(elements(dialect, &out)?, move || {
+        black_box(&ours::respond(dialect, black_box(&request), &mut out));
+    }))
+}
+
+fn relay(dialect: &'static Dialect, wire: &'static [u8]) -> anyhow::Result<Task> {
+    let mut out = BytesMut::with_capacity(1_024);
+    ours::relay(dialect, wire, &purchase::CHANGES, &mut out)?;
+    Ok(Task::new(elements(dialect, &out)?, move || {
+        let changes = black_box(&purchase::CHANGES);
+        black_box(&ours::relay(dialect, black_box(wire), changes, &mut out));
+    }))
+}
+
+fn walk() -> anyhow::Result<Task> {
+    let mut outcome = Elements::new();
+    ours::walk(&purchase::ICC, |tag, value| {
+        outcome.push((tag, value.to_vec()));
+    })?;
+    Ok(Task::new(outcome, || {
+        let walked = ours::walk(black_box(&purchase::ICC), |tag, value| {
+            black_box((tag, value));
+        });
+        black_box(&walked);
+    }))
+}
