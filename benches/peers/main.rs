@@ -78,11 +78,8 @@ fn main() -> anyhow::Result<()> {
         for task in comparisons.iter_mut().flat_map(|each| each.tasks()) {
             task.repeat(1);
         }
-        let operations = comparisons.len();
-        writeln!(
-            out,
-            "peers: all agree on the outcome of {operations} operations"
-        )?;
+        let count = comparisons.len();
+        writeln!(out, "peers: all agree in {count} comparisons")?;
         return Ok(());
     }
     let unit = if args.instructions {

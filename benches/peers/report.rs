@@ -95,9 +95,10 @@ impl fmt::Display for Table {
         };
         writeln!(
             f,
-            "| operation | form | beside | ours, {unit} | theirs, {unit} | ours by theirs |{targets}"
+            "| operation | form | beside | ours, {unit} | theirs, {unit} | ours by theirs \
+             |{targets}\n\
+             |---|---|---|---|---|---|{rule}"
         )?;
-        writeln!(f, "|---|---|---|---|---|---|{rule}")?;
         for line in &self.lines {
             let Line {
                 operation,
