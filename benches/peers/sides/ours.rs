@@ -13,10 +13,11 @@ use crate::purchase::{self, Elements, Form};
 /// All operations, in all forms.
 pub(crate) fn task(operation: Operation, form: Form) -> anyhow::Result<Task> {
     let (dialect, wire) = dialect_and_wire(form);
+    let dialect = ours::opaque(dialect)?;
     let wire = kept(wire.into_boxed_slice());
     Ok(match operation {
         Operation::Decode => Task::new(elements(dialect, wire)?, move || {
-            black_box(&ours::decode(dialect, black_box(wire)));
+            black_box(&ours::read(dialect, black_box(wire)));
         }),
         Operation::Scan => scan(dialect, wire)?,
         Operation::Encode | Operation::Build => write(operation, dialect, wire)?,
@@ -75,11 +76,11 @@ fn write(operation: Operation, dialect: &'static Dialect, wire: &[u8]) -> anyhow
 }
 
 fn respond(dialect: &'static Dialect, wire: &'static [u8]) -> anyhow::Result<Task> {
-    let request = ours::decode(dialect, wire)?;
+    let request = dialect.index(wire)?;
     let mut out = BytesMut::with_capacity(1_024);
-    ours::respond(dialect, &request, &mut out)?;
+    ours::respond(&request, &mut out)?;
     Ok(Task::new(elements(dialect, &out)?, move || {
-        black_box(&ours::respond(dialect, black_box(&request), &mut out));
+        black_box(&ours::respond(black_box(&request), &mut out));
     }))
 }
 
@@ -95,11 +96,12 @@ fn relay(dialect: &'static Dialect, wire: &'static [u8]) -> anyhow::Result<Task>
 fn walk() -> anyhow::Result<Task> {
     let mut outcome = Elements::new();
     ours::walk(&purchase::ICC, |tag, value| {
+        let tag = u16::from_str_radix(&tag.to_string(), 16).unwrap_or(0);
         outcome.push((tag, value.to_vec()));
     })?;
     Ok(Task::new(outcome, || {
         let walked = ours::walk(black_box(&purchase::ICC), |tag, value| {
-            black_box((tag, value));
+            black_box((&tag, value));
         });
         black_box(&walked);
     }))
