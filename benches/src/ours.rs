@@ -142,10 +142,27 @@ pub fn walk(
     Ok(())
 }
 
+/// Reads a message of nothing but DE 55, whose tags are all walked over.
+///
+/// # Errors
+/// Where DE 55 is no sequence of BER-TLV objects.
+pub fn read_icc(wire: &[u8]) -> Result<View<'_>, DecodeError> {
+    Dialect::iso87_ascii_binmap().read(wire)
+}
+
+/// Such a message.
+#[must_use]
+pub fn icc_alone(icc: &[u8]) -> Vec<u8> {
+    let mut wire = b"0200\0\0\0\0\0\0\x02\0".to_vec();
+    wire.extend_from_slice(format!("{:03}", icc.len()).as_bytes());
+    wire.extend_from_slice(icc);
+    wire
+}
+
 static EMV: LazyLock<Composite> = LazyLock::new(|| Composite::Ber(Ber::default()));
 
-/// Room for the longest answer or relay.
-const ROOM: usize = 1_024;
+/// Room for the longest message.
+const ROOM: usize = 512;
 
 /// What an answer to a 0200 repeats.
 const REPEATED: Bitmap = Bitmap::of(&[

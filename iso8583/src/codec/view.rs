@@ -4,6 +4,7 @@ use core::fmt;
 use core::ops::Range;
 
 use crate::bitmap::Bitmap;
+use crate::codec::plan::Check;
 use crate::codec::walk::ENDS;
 use crate::element::{Pan, Track2};
 use crate::encoding::{Room, bcd};
@@ -101,6 +102,7 @@ impl<'a> View<'a> {
                 content,
                 units: content.len(),
                 at,
+                check: op.check,
             });
         }
         let place = field.locate(self.bytes, range.start).ok()?;
@@ -109,6 +111,7 @@ impl<'a> View<'a> {
             content: self.bytes.get(place.start..place.end)?,
             units: place.units,
             at: place.start,
+            check: op.check,
         })
     }
 
@@ -186,6 +189,7 @@ pub struct Value<'a> {
     content: &'a [u8],
     units: usize,
     at: usize,
+    check: Check,
 }
 
 impl<'a> Value<'a> {
@@ -239,7 +243,10 @@ impl<'a> Value<'a> {
         'a: 'b,
     {
         if self.is_plain() {
-            self.field.check(self.content, self.units)?;
+            // All at once, and one by one only to say which is wrong.
+            if self.check == Check::Plain || !self.check.passes(self.content) {
+                self.field.check(self.content, self.units)?;
+            }
             return Ok(self.content);
         }
         let max = scratch.len();
