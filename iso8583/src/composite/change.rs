@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::composite::items::Name;
 use crate::composite::{Bitmapped, Composite, DEPTH, Item, Key, TagCoding, Tagged, Unknown, ber};
+use crate::emv;
 use crate::encoding::hex;
 use crate::error::{DecodeErrorKind, EncodeErrorKind, PathErrorKind};
 use crate::spec::{Align, Counting, Encoding, Field, Length};
@@ -142,7 +143,7 @@ impl Composite {
                 tag = ber::tag(name).ok_or(PathErrorKind::NoSuchField)?;
                 let field = form.field(&tag);
                 let refuses = form.unknown == Unknown::Refuse;
-                if field.is_none() && refuses && !ber::is_emv(ber::number(&tag)) {
+                if field.is_none() && refuses && emv::tag(&tag).is_none() {
                     return Err(PathErrorKind::NoSuchField);
                 }
                 let template = tag.first().is_some_and(|byte| byte & ber::CONSTRUCTED != 0);

@@ -6,6 +6,7 @@ use core::ops::Range;
 use zeroize::Zeroizing;
 
 use crate::composite::{Bitmapped, Composite, TagCoding, Tagged, Unknown, ber};
+use crate::emv;
 use crate::encoding::{Room, Sink as _, bcd, euc_kr, hex};
 use crate::error::DecodeErrorKind;
 use crate::spec::{Align, Class, Counting, Encoding, Field, Length};
@@ -204,7 +205,7 @@ impl<'a> Items<'a> {
         };
         let tag = tag(object.start, object.tag_end);
         let (key, field) = (Key(Name::Ber(tag)), form.field(tag));
-        if field.is_none() && form.unknown == Unknown::Refuse && !ber::is_emv(ber::number(tag)) {
+        if field.is_none() && form.unknown == Unknown::Refuse && emv::tag(tag).is_none() {
             let at = object.start;
             let kind = DecodeErrorKind::UnknownField;
             return Some(Err(Fault {

@@ -17,8 +17,9 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::emv::{self, Sensitivity};
 use crate::error::DecodeErrorKind;
-use crate::spec::{Align, Field, Prefix};
+use crate::spec::{Align, Class, Field, Prefix, Visibility};
 
 pub(crate) use change::content_of;
 pub use items::{Fault, Item, Items, Key};
@@ -100,17 +101,91 @@ impl Composite {
     }
 }
 
-/// May the value of a subfield be shown that the dialect does not know?
-pub(crate) fn shows_unknown(key: &Key<'_>) -> bool {
-    matches!(key.0, items::Name::Ber(tag) if ber::shows(ber::number(tag)))
+impl<'a> Item<'a> {
+    /// What people call it: the name in the dialect, else that of EMV's tag, else `unknown`.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.field.map_or_else(
+            || {
+                self.tag()
+                    .and_then(emv::tag)
+                    .map_or("unknown", emv::Tag::name)
+            },
+            |field| field.name(),
+        )
+    }
+
+    /// Its tag where it is an object of BER-TLV.
+    #[must_use]
+    pub const fn tag(&self) -> Option<&'a [u8]> {
+        match self.key.0 {
+            items::Name::Ber(tag) => Some(tag),
+            items::Name::Tag(..) | items::Name::Number(_) | items::Name::Code => None,
+        }
+    }
+
+    /// How far its value may be seen: as the dialect says, else as EMV does; what neither knows is
+    /// never seen.
+    #[must_use]
+    pub fn visibility(&self) -> Visibility {
+        let of_tag = || match self.tag().map(emv::sensitivity) {
+            Some(Sensitivity::Shown) => Visibility::Shown,
+            Some(Sensitivity::Partly) => Visibility::Partly,
+            Some(Sensitivity::Never) | None => Visibility::Never,
+        };
+        self.field.map_or_else(of_tag, Field::visibility)
+    }
+
+    /// Is its canonical value bytes, rather than text?
+    #[must_use]
+    pub fn is_bytes(&self) -> bool {
+        self.field
+            .map_or(self.tag().is_some(), |field| field.class() == Class::B)
+    }
 }
 
-/// What people call a subfield that the dialect does not know.
-pub(crate) fn name_of_unknown(key: &Key<'_>) -> &'static str {
-    match key.0 {
-        items::Name::Ber(tag) if ber::is_emv(ber::number(tag)) => "EMV data",
-        items::Name::Ber(_) | items::Name::Tag(..) | items::Name::Number(_) | items::Name::Code => {
-            "unknown"
+impl Composite {
+    /// Is the canonical value of a subfield bytes, rather than text? Its name is that of a path
+    /// without the data element: `9F02`, `25.3`.
+    ///
+    /// ```
+    /// use iso8583::composite::{Ber, Composite};
+    ///
+    /// assert!(Composite::Ber(Ber::default()).is_bytes("9F02"));
+    /// ```
+    #[must_use]
+    pub fn is_bytes(&self, name: &str) -> bool {
+        let (part, rest) = name
+            .split_once('.')
+            .map_or((name, None), |(part, rest)| (part, Some(rest)));
+        let field = self.field_named(part.split('#').next().unwrap_or(part));
+        let within = match (field, self) {
+            (Some(field), _) => field.content(),
+            (None, Self::Ber(_)) => Some(self),
+            (None, _) => None,
+        };
+        match (rest, field) {
+            (Some(rest), _) => within.is_some_and(|within| within.is_bytes(rest)),
+            (None, Some(field)) => field.class() == Class::B,
+            (None, None) => matches!(self, Self::Ber(_)),
+        }
+    }
+
+    fn field_named(&self, name: &str) -> Option<&Field> {
+        match self {
+            Self::Positional(fields) => {
+                let number: usize = name.parse().ok()?;
+                fields.get(number.checked_sub(1)?)
+            }
+            Self::Tagged(form) => {
+                let tag = name.strip_prefix(&*form.prefix)?;
+                let known = form.known.get(tag);
+                known.or_else(|| form.known.get(&tag.to_ascii_uppercase()))
+            }
+            Self::Ber(form) => form.known.get(&name.to_ascii_uppercase()),
+            Self::Bitmapped(form) => form.fields.get(&name.parse().ok()?),
+            Self::Coded { code, .. } if name == "code" => Some(code),
+            Self::Coded { rest, .. } => rest.field_named(name),
         }
     }
 }

@@ -84,8 +84,18 @@ pub(super) struct Text<'a>(pub(super) &'a [u8]);
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hidden = hidden(self.0);
-        self.0.iter().zip(hidden).try_for_each(|(byte, hidden)| {
-            if hidden {
+        let covered = |place: usize| hidden.get(place).copied().unwrap_or(true);
+        if let Ok(text) = core::str::from_utf8(self.0) {
+            return text.char_indices().try_for_each(|(place, character)| {
+                if covered(place) {
+                    f.write_str("*")
+                } else {
+                    write!(f, "{}", character.escape_debug())
+                }
+            });
+        }
+        self.0.iter().enumerate().try_for_each(|(place, byte)| {
+            if covered(place) {
                 f.write_str("*")
             } else {
                 write!(f, "{}", char::from(*byte).escape_default())
@@ -167,6 +177,7 @@ mod tests {
             ("000000015000", "000000015000"),
             ("9999  9901  0000  0005", "9999  9901  0000  0005"),
             ("99999901000000051234", "99999901000000051234"),
+            ("장난감 9999990100000005", "장난감 999999******0005"),
             ("", ""),
         ] {
             assert_eq!(Text(clear.as_bytes()).to_string(), shown);

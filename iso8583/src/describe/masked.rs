@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::codec::{LEAD, MAPS};
-use crate::composite::{Composite, DEPTH, Item, content_of, shows_unknown};
+use crate::composite::{Composite, DEPTH, Item, content_of};
 use crate::describe::hide;
 use crate::element::Pan;
 use crate::message::Message;
@@ -107,7 +107,7 @@ fn of_item(item: &Item<'_>, value: &[u8], depth: usize) -> Clear {
     let Some(field) = item.field else {
         return match item.inner() {
             Some(inner) if depth < DEPTH => of_composite(inner, content, depth + 1),
-            None if shows_unknown(&item.key) => hide::without_cards(content),
+            None if item.visibility() == Visibility::Shown => hide::without_cards(content),
             _ => Zeroizing::default(),
         };
     };

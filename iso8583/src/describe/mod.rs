@@ -5,8 +5,11 @@ mod masked;
 
 use core::fmt;
 
-use crate::composite::{Composite, DEPTH, Item, name_of_unknown, shows_unknown};
+use zeroize::Zeroizing;
+
+use crate::composite::{Composite, DEPTH, Item};
 use crate::element::Pan;
+use crate::encoding::hex;
 use crate::message::Message;
 use crate::mti::Mti;
 use crate::spec::{Class, Dialect, Visibility, element};
@@ -116,9 +119,7 @@ fn write_item(
     depth: usize,
 ) -> fmt::Result {
     let path = format!("{above}{}", item.key);
-    let name = item
-        .field
-        .map_or_else(|| name_of_unknown(&item.key), |field| field.name());
+    let name = item.name();
     match item.inner() {
         Some(inner) if depth < DEPTH => {
             write!(f, "\n    {path:<10} {name}")?;
@@ -127,28 +128,48 @@ fn write_item(
             });
             written.unwrap_or_else(|kind| write!(f, ": {kind}"))
         }
-        inner => {
-            let shown = inner.is_none() && shows_unknown(&item.key);
-            let unknown = if shown {
-                Visibility::Shown
-            } else {
-                Visibility::Never
-            };
-            write!(f, "\n    {path:<10} {name:<30} ")?;
-            if item.content.is_empty() {
-                return f.write_str("empty");
-            }
-            let written = item.with(value, |value| {
-                let masked = Masked {
-                    visibility: item.field.map_or(unknown, |field| field.visibility()),
-                    hex: item.field.is_none_or(|field| field.class() == Class::B),
-                    value,
-                };
-                write!(f, "{masked}")
-            });
-            written.unwrap_or_else(|kind| write!(f, "**** ({kind})"))
-        }
+        _ => write!(f, "\n    {path:<10} {name:<30} {}", item.masked(value)),
     }
+}
+
+impl Item<'_> {
+    /// What of an item of `value` may be seen: text, of bytes hex digits, `****` for what is
+    /// secret, `empty`. Of anything shown, digits that could be a card number are masked.
+    #[must_use]
+    pub fn masked(&self, value: &[u8]) -> String {
+        if self.content.is_empty() {
+            return "empty".to_owned();
+        }
+        if self.inner().is_some() {
+            return "****".to_owned();
+        }
+        let written = self.with(value, |value| match self.visibility() {
+            // Packed digits, where no field says how they are unpacked.
+            Visibility::Partly if self.field.is_none() => Masked {
+                visibility: Visibility::Partly,
+                hex: false,
+                value: &digits(value),
+            }
+            .to_string(),
+            visibility => Masked {
+                visibility,
+                hex: self.is_bytes(),
+                value,
+            }
+            .to_string(),
+        });
+        written.unwrap_or_else(|kind| format!("**** ({kind})"))
+    }
+}
+
+/// The digits of a number of class cn: left-justified, filled with F.
+fn digits(packed: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut digits = Zeroizing::new(Vec::with_capacity(packed.len() * 2));
+    hex::encode(packed, &mut digits);
+    let filled = digits.iter().rev().take_while(|digit| **digit == b'F');
+    let len = digits.len() - filled.count();
+    digits.truncate(len);
+    digits
 }
 
 impl fmt::Debug for Description<'_> {
@@ -265,12 +286,12 @@ mod tests {
           DE 2   primary account number               999999******0005
           DE 4   amount, transaction                  000000015000
           DE 55  ICC data
-            9F02       EMV data                       000000015000
-            5A         EMV data                       ****
-            9F34       EMV data                       empty
+            9F02       amount, authorised (numeric)   000000015000
+            5A         application primary account number 999999******0005
+            9F34       cardholder verification method results empty
             DF01       unknown                        ****
-            72         EMV data
-            72.86      EMV data                       ****
+            72         issuer script template 2
+            72.86      issuer script command          BBBB
             9F10       cannot be read                 expected 1 bytes, found 0
         ");
     }
