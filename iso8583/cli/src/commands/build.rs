@@ -10,8 +10,8 @@ use crate::message::{self, Notation};
 /// Build a message of fields: mti=0800 11=000001, or JSON.
 ///
 /// JSON is {"mti":"0800","11":"000001"}, as an argument or from standard input (-); an object of
-/// view --format json --unsafe will do. Values are text, of binary elements hex. Without --spec
-/// the message is iso87-ascii; --frame puts it in a frame.
+/// view --format json --unsafe will do. Subfields go by path: 55.9F02=000000015000. Values are
+/// text, of bytes hex. Without --spec the message is iso87-ascii; --frame puts it in a frame.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Fields, a JSON object, or - for one on standard input

@@ -10,7 +10,7 @@ use crate::input::Format;
 use crate::message;
 use crate::shown::Shown;
 
-/// Say where two messages differ, field by field; exit 1 where they do.
+/// Say where two messages differ, field by field and subfield by subfield; exit 1 where they do.
 ///
 /// Each may be in a dialect of its own: values are compared, not bytes.
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,20 @@ impl Args {
         let shown_one = Shown::new(one_dialect, &one, options.clear);
         let shown_other = Shown::new(other_dialect, &other, options.clear);
         for de in one.present().union(other.present()).iter() {
-            if one.field(de) != other.field(de) {
+            if one.field(de) == other.field(de) {
+                continue;
+            }
+            let parts = shown_one.apart(&shown_other, de);
+            for (path, name) in &parts {
+                differences.push(Difference {
+                    place: path.to_string(),
+                    name: name.clone(),
+                    one: shown_one.at(path),
+                    other: shown_other.at(path),
+                });
+            }
+            // Alike in all they hold, as in another order, or not made of subfields.
+            if parts.is_empty() {
                 differences.push(Difference {
                     place: format!("DE {de}"),
                     name: shown_one.name(de).to_owned(),
@@ -80,7 +93,7 @@ impl Args {
 
 impl Difference {
     fn text(&self, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "{:<7}{}", self.place, self.name)?;
+        writeln!(out, "{:<6} {}", self.place, self.name)?;
         let masked_alike = self.one == self.other;
         if let Some(one) = &self.one {
             writeln!(out, "  {OLD}- {one}{OLD:#}")?;

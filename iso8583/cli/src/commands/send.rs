@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use iso8583::frame::{Framing, LengthHeader};
-use iso8583::{Dialect, Message};
+use iso8583::{Dialect, Message, Path};
 use serde_json::json;
 
 use crate::cli::{Exit, Failure, Layout, Options};
 use crate::input::{Format, Source};
-use crate::message::{self, field_value};
+use crate::message::{self, field_path, field_value};
 use crate::peer::{Peer, micros, millis, parse_time};
 use crate::shown::Shown;
 
@@ -28,7 +28,7 @@ pub struct Args {
     /// Fields, a JSON object, a file, - for standard input, or bytes as hex or base64
     #[arg(required = true, value_name = "FIELD=VALUE|JSON|FILE|-|BYTES")]
     message: Vec<String>,
-    /// What the answer must hold, such as 39=00; may be given more than once
+    /// What the answer must hold, such as 39=00 or 55.8A=3030; may be given more than once
     #[arg(long, value_name = "FIELD=VALUE")]
     expect: Vec<String>,
     /// How long to wait, for the connection and for the answer
@@ -149,30 +149,26 @@ fn is_answer(request: &Message, other: &Message) -> bool {
 
 /// What a field of the answer must be.
 struct Expected {
-    /// None: the type.
-    de: Option<u8>,
-    /// As it was given.
-    text: String,
+    path: Path,
     value: Vec<u8>,
 }
 
 impl Expected {
     fn parse(pair: &str, dialect: &Dialect) -> Result<Self, Failure> {
-        let hint = || Failure::Usage("--expect: expected mti=0810 or a field such as 39=00".into());
+        let hint = || {
+            let hint = "--expect: expected mti=0810 or a field such as 39=00 or 55.8A=3030";
+            Failure::Usage(hint.to_owned())
+        };
         let (name, text) = pair.split_once('=').ok_or_else(hint)?;
-        let de = match name {
-            "mti" => None,
-            number => Some(number.parse().map_err(|_| hint())?),
-        };
-        let value = match de {
-            Some(de) => field_value(de, text, dialect)?,
-            None => text.as_bytes().to_vec(),
-        };
-        Ok(Self {
-            de,
-            text: text.to_owned(),
-            value,
-        })
+        if name.eq_ignore_ascii_case("mti") {
+            return Ok(Self {
+                path: Path::Mti,
+                value: text.as_bytes().to_vec(),
+            });
+        }
+        let path = field_path(name).map_err(|_| hint())?;
+        let value = field_value(&path, text, dialect)?;
+        Ok(Self { path, value })
     }
 
     fn differs(
@@ -182,20 +178,32 @@ impl Expected {
         dialect: &Dialect,
         options: &Options,
     ) -> Option<String> {
-        let Some(de) = self.de else {
-            let found = answer.mti();
-            let same = found.as_bytes()[..] == self.value[..];
-            return (!same).then(|| format!("MTI: expected {}, found {found}", self.text));
+        let path = &self.path;
+        let found = match answer.value_at(dialect, path) {
+            Ok(Some(value)) if *value == self.value => return None,
+            Ok(_) => shown.at(path).unwrap_or_else(|| "none".to_owned()),
+            Err(error) => return Some(error.to_string()),
         };
-        if answer.field(de) == Some(&self.value[..]) {
-            return None;
+        let wanted = self.wanted(answer, dialect, options);
+        Some(format!("{path}: expected {wanted}, found {found}"))
+    }
+
+    /// The value, as far as it may be seen.
+    fn wanted(&self, answer: &Message, dialect: &Dialect, options: &Options) -> String {
+        let mut wanted = answer.clone();
+        match &self.path {
+            Path::Mti => return String::from_utf8_lossy(&self.value).into_owned(),
+            Path::Field(de) => {
+                wanted.set(*de, &self.value);
+            }
+            path => {
+                if wanted.set_at(dialect, path, &self.value).is_err() {
+                    return "what the dialect does not allow there".to_owned();
+                }
+            }
         }
-        let found = shown.value(de).unwrap_or_else(|| "none".to_owned());
-        let mut wanted = Message::new(answer.mti());
-        wanted.set(de, &self.value);
-        let wanted = Shown::new(dialect, &wanted, options.clear).value(de);
-        let wanted = wanted.unwrap_or_default();
-        Some(format!("DE {de}: expected {wanted}, found {found}"))
+        let shown = Shown::new(dialect, &wanted, options.clear);
+        shown.at(&self.path).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,6 @@
 //! Test cards, and messages with these in the place of real ones.
 
 use iso8583::element::passes_luhn;
-use iso8583::emv::{self, Sensitivity};
 use iso8583::spec::{Class, Visibility};
 use iso8583::{Dialect, Message};
 
@@ -34,21 +33,25 @@ pub fn change_card(message: &mut Message, number: u64) {
 }
 
 /// Replaces all that may not be shown: card numbers by that of a test card, tracks by its, the
-/// rest by zeros and letters X of the same length. Gives the elements that had to go instead, for
+/// rest by zeros and letters X of the same length. Subfields are replaced one by one, and card
+/// numbers in what else may be shown, as in [`Message::masked`]. Gives the elements that had to go instead, for
 /// the dialect would not take them so.
 pub fn redact(message: &mut Message, dialect: &Dialect) -> Vec<u8> {
     let mut removed = Vec::new();
     let present = message.present();
+    let masked = message.masked(dialect);
     for de in present.iter() {
         let Some((field, value)) = dialect.field(de).zip(message.field(de)) else {
             continue;
         };
         let changed = match (de, field.visibility()) {
-            (_, Visibility::Shown) | (2 | 35 | 45, _) => continue,
+            (2 | 35 | 45, _) => continue,
+            (_, visibility) if visibility == Visibility::Shown || field.content().is_some() => {
+                masked.field(de).unwrap_or_default().to_vec()
+            }
             (_, Visibility::Partly) => test_pan(value.len(), 0).into_bytes(),
             (14, _) => TEST_EXPIRY.to_vec(),
-            (55, _) => chip_data(value),
-            (_, Visibility::Never) => filled(value, field.class()),
+            (_, Visibility::Shown | Visibility::Never) => filled(value, field.class()),
         };
         message.set(de, &changed);
     }
@@ -110,46 +113,6 @@ fn track_1(value: &[u8], number: u64) -> Vec<u8> {
     track.extend(format!("{TEST_TRACK:0<80}").bytes().take(rest.len()));
     track.truncate(value.len());
     track
-}
-
-/// Tags as they are, and zeros for the values that may not be shown. What is no BER-TLV is all
-/// zeros.
-fn chip_data(value: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while !rest.is_empty() {
-        let Some((head, tag, len)) = tag_and_length(rest) else {
-            return vec![0; value.len()];
-        };
-        let (Some(start), Some(content)) = (rest.get(..head), rest.get(head..head + len)) else {
-            return vec![0; value.len()];
-        };
-        out.extend_from_slice(start);
-        if emv::sensitivity(tag) == Sensitivity::Shown {
-            out.extend_from_slice(content);
-        } else {
-            out.resize(out.len() + len, 0);
-        }
-        rest = rest.get(head + len..).unwrap_or_default();
-    }
-    out
-}
-
-/// The bytes of tag and length, the tag, and the length of the value.
-fn tag_and_length(bytes: &[u8]) -> Option<(usize, &[u8], usize)> {
-    let more = |byte: &&u8| **byte & 0x80 != 0;
-    let tag_len = if bytes.first()? & 0x1F == 0x1F {
-        2 + bytes.get(1..)?.iter().take_while(more).count()
-    } else {
-        1
-    };
-    let tag = bytes.get(..tag_len)?;
-    let (width, len) = match bytes.get(tag_len)? {
-        len @ 0..=0x7F => (1, usize::from(*len)),
-        0x81 => (2, usize::from(*bytes.get(tag_len + 1)?)),
-        _ => return None,
-    };
-    Some((tag_len + width, tag, len))
 }
 
 const TEST_BIN: &str = "999999";
@@ -215,6 +178,31 @@ mod tests {
     fn tracks_that_are_none_are_zeros() {
         assert_eq!(track_2(b"12", 0), b"00");
         assert_eq!(track_1(b"B411^X", 0), b"X000^X");
-        assert_eq!(chip_data(&hex!("9F02 06 00")), [0; 4]);
+    }
+
+    #[test]
+    fn chip_data_that_is_none_is_zeros_and_tags_in_templates_are_hidden() {
+        let redacted = |chip: &[u8]| {
+            let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+            message.set(55, chip);
+            redact(&mut message, Dialect::iso87_bcd());
+            message.field(55).map(<[u8]>::to_vec)
+        };
+        let template = redacted(&hex!("70 0A 5A 08 4111111111111111"));
+        assert_eq!(
+            template.as_deref(),
+            Some(&hex!("70 0A 5A 08 0000000000000000")[..])
+        );
+        let none = redacted(&hex!("9F02 06 00"));
+        assert!(none.is_none_or(|chip| chip == [0; 4]));
+    }
+
+    #[test]
+    fn a_card_number_in_a_field_that_may_be_shown_is_hidden() {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message.set(43, b"CARD 4111-1111-1111-1111                ");
+        redact(&mut message, Dialect::iso87_bcd());
+        let place = message.text(43).unwrap();
+        assert!(place.starts_with("CARD 4111-1100-0000-1111 "), "{place}");
     }
 }

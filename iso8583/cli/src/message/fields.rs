@@ -2,7 +2,7 @@
 
 use iso8583::element::Pan;
 use iso8583::spec::Class;
-use iso8583::{Bitmap, Dialect, Message, Mti};
+use iso8583::{Bitmap, Dialect, Message, Mti, Path, PathError};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -47,19 +47,22 @@ pub enum FieldsError {
         name: String,
     },
     /// A value of bytes that is no hex.
-    #[error("DE {de}: bytes are given as hex: {error}")]
+    #[error("{path}: bytes are given as hex: {error}")]
     Bytes {
         /// The field.
-        de: u8,
+        path: Path,
         /// What is wrong.
         error: InputError,
     },
     /// A value that view has masked.
-    #[error("DE {de}: the value is masked: view --unsafe shows it")]
+    #[error("{path}: the value is masked: view --unsafe shows it")]
     Masked {
         /// The field.
-        de: u8,
+        path: Path,
     },
+    /// A subfield that the dialect cannot have, or not so.
+    #[error(transparent)]
+    Subfield(#[from] PathError),
 }
 
 /// Are arguments fields, rather than the bytes of a message?
@@ -98,8 +101,9 @@ fn is_json(argument: &str) -> bool {
 /// A name that can be one, `=`, and a value.
 fn pair(argument: &str) -> Option<(&str, &str)> {
     let (name, value) = argument.split_once('=')?;
+    let de = name.split_once('.').map_or(name, |(de, _)| de);
     let is_name = name.eq_ignore_ascii_case("mti")
-        || (1..=3).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_digit());
+        || (1..=3).contains(&de.len()) && de.bytes().all(|byte| byte.is_ascii_digit());
     is_name.then_some((name, value))
 }
 
@@ -143,35 +147,56 @@ fn of_fields(fields: &[(String, String)], dialect: &Dialect) -> Result<Message, 
     let mti: Mti = mti.parse().map_err(|_| FieldsError::Mti)?;
     let mut message = Message::new(mti);
     for (name, value) in fields.iter().filter(|(name, _)| !is_mti(name)) {
-        let de = name
-            .parse()
-            .ok()
-            .filter(|de| (2..=Bitmap::LAST).contains(de));
-        let de = de.ok_or_else(|| FieldsError::Name { name: name.clone() })?;
-        message.set(de, &field_value(de, value, dialect)?);
+        let path = field_path(name)?;
+        let value = field_value(&path, value, dialect)?;
+        match path {
+            // A value that the dialect would not take is found when the message is written.
+            Path::Field(de) => message.set(de, &value),
+            path => message.set_at(dialect, &path, &value)?,
+        };
     }
     Ok(message)
+}
+
+/// Where a field is: `11`, `55.9F02`.
+///
+/// # Errors
+/// Where the name is that of no field.
+pub fn field_path(name: &str) -> Result<Path, FieldsError> {
+    let path = name.parse().ok().filter(|path| match path {
+        Path::Field(de) | Path::Subfield(de, _) => (2..=Bitmap::LAST).contains(de),
+        Path::Mti | Path::Bitmap | Path::End => false,
+    });
+    path.ok_or_else(|| FieldsError::Name {
+        name: name.to_owned(),
+    })
 }
 
 /// The canonical value of a field as people write it: of bytes, hex.
 ///
 /// # Errors
 /// Where it is no hex, or masked.
-pub fn field_value(de: u8, text: &str, dialect: &Dialect) -> Result<Vec<u8>, FieldsError> {
+pub fn field_value(path: &Path, text: &str, dialect: &Dialect) -> Result<Vec<u8>, FieldsError> {
     let masked = !text.is_empty() && text.bytes().all(|byte| byte == b'*');
-    if masked || (de == 2 && text.contains('*') && Pan::try_from(text.as_bytes()).is_err()) {
-        return Err(FieldsError::Masked { de });
+    let is_pan = *path == Path::Field(2);
+    if masked || (is_pan && text.contains('*') && Pan::try_from(text.as_bytes()).is_err()) {
+        return Err(FieldsError::Masked { path: path.clone() });
     }
-    let is_bytes = dialect
-        .field(de)
-        .is_some_and(|field| field.class() == Class::B);
+    let field = path.data_element().and_then(|de| dialect.field(de));
+    let is_bytes = field.is_some_and(|field| match path {
+        Path::Subfield(_, inner) => field.content().is_some_and(|it| it.is_bytes(inner)),
+        _ => field.class() == Class::B,
+    });
     if !is_bytes || text.is_empty() {
         return Ok(text.as_bytes().to_vec());
     }
     let input = as_format(text.as_bytes(), Format::Hex);
     input
         .map(|input| input.bytes)
-        .map_err(|error| FieldsError::Bytes { de, error })
+        .map_err(|error| FieldsError::Bytes {
+            path: path.clone(),
+            error,
+        })
 }
 
 #[cfg(test)]
@@ -196,6 +221,26 @@ mod tests {
         let shown = r#"{"number":1,"mti":"0200","fields":[{"de":11,"name":"x","value":"000001"},
             {"de":52,"value":"DEF247F82B55A358"},{"de":35,"value":"99=30"}]}"#;
         assert_eq!(pairs, of(&[shown]).unwrap());
+    }
+
+    #[test]
+    fn subfields_are_set_by_path_of_bytes_in_hex() {
+        let sale = of(&["mti=0200", "55.9F02=000000015000", "55.9F1A=0410"]).unwrap();
+        let chip = b"\x9F\x02\x06\x00\x00\x00\x01\x50\x00\x9F\x1A\x02\x04\x10";
+        assert_eq!(sale.field(55), Some(&chip[..]));
+        let json = r#"{"mti":"0200","55.9F02":"000000015000","55.9f1a":"0410"}"#;
+        assert_eq!(sale, of(&[json]).unwrap());
+        let err = |field: &str| of(&["mti=0200", field]).unwrap_err().to_string();
+        assert_eq!(
+            err("11.1=1"),
+            "DE 11.1: the dialect says of no subfields there"
+        );
+        assert_eq!(
+            err("55.57=****"),
+            "DE 55.57: the value is masked: view --unsafe shows it"
+        );
+        assert!(err("55.9F02=0G").starts_with("DE 55.9F02: bytes are given as hex"));
+        assert!(err("55.9F=00").starts_with("DE 55.9F: "));
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod write;
 
 pub use card::{change_card, redact, test_pan};
 pub use doubt::{Doubt, doubts};
-pub use fields::{FieldsError, field_value, from_arguments, is_fields};
+pub use fields::{FieldsError, field_path, field_value, from_arguments, is_fields};
 pub use read::{Given, Reading, dialects, given, read, read_whole};
 pub use suspect::{Suspect, suspect};
 pub use write::{Notation, Unwritable, encoded, write};

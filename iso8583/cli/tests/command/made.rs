@@ -112,6 +112,39 @@ fn differences_are_told_masked() {
 }
 
 #[test]
+fn chip_data_is_built_seen_and_compared_by_tag() {
+    let built = |amount: &str| {
+        let amount = format!("55.9F02={amount}");
+        let fields = ["mti=0200", "11=000123", &*amount, "55.57=99999901"];
+        let found = run(&[&["build", "--spec", "iso87-bcd"], &fields[..]].concat());
+        assert_eq!((found.code, &*found.notes), (0, ""));
+        found.out.trim().to_owned()
+    };
+    let one = built("000000015000");
+    assert_eq!(
+        one,
+        "02000020000000000200000123\
+        00159F0206000000015000570499999901"
+    );
+    let viewed = run(&["view", &one, "--spec", "iso87-bcd", "--format", "json"]);
+    let object: Value = serde_json::from_str(viewed.out.trim()).unwrap();
+    assert_eq!(
+        object["fields"][1]["subfields"],
+        json!([
+            {"path": "55.9F02", "name": "amount, authorised (numeric)", "value": "000000015000"},
+            {"path": "55.57", "name": "track 2 equivalent data", "value": "****"},
+        ])
+    );
+    let diff = run(&["diff", &one, &built("000000011600"), "--spec", "iso87-bcd"]);
+    insta::assert_snapshot!(diff.out, @r"
+    DE 55.9F02 amount, authorised (numeric)
+      - 000000015000
+      + 000000011600
+    ");
+    assert_eq!(diff.code, 1);
+}
+
+#[test]
 fn a_redacted_message_has_a_test_card_and_is_whole() {
     let redacted = run(&["redact", &hex(&PURCHASE)]);
     assert_eq!((redacted.code, &*redacted.notes), (0, ""));
