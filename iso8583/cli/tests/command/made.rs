@@ -1,6 +1,6 @@
 //! Commands that make messages or compare them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{ECHOED, PURCHASE, hex, run, run_with};
 

@@ -117,6 +117,26 @@ fn an_answer_that_is_not_expected_exits_with_1() {
 }
 
 #[test]
+fn a_tag_of_the_answer_can_be_expected() {
+    let expect = |wanted: &str| {
+        let host = Host::start(|request| {
+            let mut answer = approve(request).remove(0);
+            answer.set(55, b"\x8A\x02\x30\x30");
+            vec![answer]
+        });
+        run(&["send", &host.address, &hex(&PURCHASE), "--expect", wanted])
+    };
+    let fine = expect("55.8a=3030");
+    assert_eq!((fine.code, &*fine.notes), (0, ""));
+    let other = expect("55.8A=3531");
+    assert_eq!(other.code, 1);
+    insta::assert_snapshot!(other.notes, @"DE 55.8A: expected 3531, found 3030");
+    let missing = expect("55.91=AA");
+    assert_eq!(missing.code, 1);
+    assert!(missing.notes.ends_with("found none\n"), "{}", missing.notes);
+}
+
+#[test]
 fn what_is_no_answer_is_passed_over() {
     let host = Host::start(|request| {
         let mut late = approve(request).remove(0);
