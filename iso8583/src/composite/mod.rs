@@ -140,7 +140,7 @@ impl<'a> Item<'a> {
     #[must_use]
     pub fn is_bytes(&self) -> bool {
         self.field
-            .map_or(self.tag().is_some(), |field| field.class() == Class::B)
+            .map_or_else(|| self.tag().is_some(), |field| field.class() == Class::B)
     }
 }
 

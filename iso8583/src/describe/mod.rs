@@ -143,20 +143,17 @@ impl Item<'_> {
         if self.inner().is_some() {
             return "****".to_owned();
         }
-        let written = self.with(value, |value| match self.visibility() {
-            // Packed digits, where no field says how they are unpacked.
-            Visibility::Partly if self.field.is_none() => Masked {
-                visibility: Visibility::Partly,
-                hex: false,
-                value: &digits(value),
-            }
-            .to_string(),
-            visibility => Masked {
+        let visibility = self.visibility();
+        let written = self.with(value, |value| {
+            // No field says how its digits are unpacked.
+            let packed = self.field.is_none() && visibility == Visibility::Partly;
+            let digits = packed.then(|| digits(value));
+            Masked {
                 visibility,
                 hex: self.is_bytes(),
-                value,
+                value: digits.as_ref().map_or(value, |digits| digits.as_slice()),
             }
-            .to_string(),
+            .to_string()
         });
         written.unwrap_or_else(|kind| format!("**** ({kind})"))
     }
