@@ -1,5 +1,6 @@
 //! When a conditional element is due, as far as the message itself can tell.
 
+use core::fmt;
 use core::str::FromStr;
 use std::borrow::Cow;
 
@@ -72,6 +73,35 @@ fn begins(message: &Message, de: u8, at: usize, codes: &str) -> bool {
         let mut codes = codes.split('|');
         codes.any(|code| value.starts_with(code.as_bytes()))
     })
+}
+
+/// As [`FromStr`] reads it.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, clause) in self.0.iter().enumerate() {
+            f.write_str(if nth == 0 { "" } else { " or " })?;
+            for (nth, test) in clause.iter().enumerate() {
+                f.write_str(if nth == 0 { "" } else { " and " })?;
+                test.fmt(f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (de, at, is, codes) = match self {
+            Self::Has(de) => return write!(f, "has {de}"),
+            Self::Lacks(de) => return write!(f, "lacks {de}"),
+            Self::In(de, at, codes) => (de, at, "in", codes),
+            Self::NotIn(de, at, codes) => (de, at, "not in", codes),
+        };
+        match at {
+            1 => write!(f, "{de} {is} {codes}"),
+            _ => write!(f, "{de}@{at} {is} {codes}"),
+        }
+    }
 }
 
 impl FromStr for Condition {
@@ -197,6 +227,17 @@ mod tests {
             ("has 35 and has 45 or has 2 and 22 in 01", true),
         ] {
             assert_eq!(holds(condition, &message), expected, "{condition}");
+        }
+    }
+
+    #[test]
+    fn a_condition_is_printed_as_it_is_read() {
+        for text in [
+            "has 2",
+            "22@3 not in 2 and lacks 35 or has 45",
+            "22 in 01|06 or 39@2 in 0",
+        ] {
+            assert_eq!(text.parse::<Condition>().unwrap().to_string(), text);
         }
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use crate::error::Path;
+use crate::error::{EncodeErrorKind, Path};
 use crate::mti::Mti;
 
 /// One thing that is wrong: `DE 37: mandatory in 0210, missing`. Never holds a value.
@@ -70,6 +70,9 @@ pub enum FaultKind {
         /// The request's type.
         request: Mti,
     },
+    /// The dialect cannot write its value.
+    #[error(transparent)]
+    Unwritable(#[from] EncodeErrorKind),
     /// Nothing is known of such messages.
     #[error("there are no rules for {mti}")]
     NoRules {

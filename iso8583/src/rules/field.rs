@@ -87,6 +87,21 @@ impl FieldRule {
         self.repeat
     }
 
+    /// The code of the rule, as [`FieldRule::parse`] reads it.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match (&self.presence, self.repeat) {
+            (Presence::Forbidden, _) => "-",
+            (Presence::Mandatory, Repeat::Nothing) => "M",
+            (Presence::Mandatory, _) => "ME",
+            (Presence::Conditional(_), Repeat::Nothing) => "C",
+            (Presence::Conditional(_), _) => "CE",
+            (Presence::Optional, Repeat::Nothing) => "O",
+            (Presence::Optional, Repeat::UnlessGiven) => "OE",
+            (Presence::Optional, _) => "CE",
+        }
+    }
+
     pub(super) fn check(&self, message: &Message) -> Option<Fault> {
         let mti = message.mti();
         let kind = match (&self.presence, message.has(self.de)) {
@@ -222,6 +237,18 @@ impl When {
     #[must_use]
     pub fn words(&self) -> &str {
         &self.words
+    }
+
+    /// Where the element must be there, as far as the message tells.
+    #[must_use]
+    pub const fn required(&self) -> Option<&Condition> {
+        self.required.as_ref()
+    }
+
+    /// Where alone the element may be there, as far as the message tells.
+    #[must_use]
+    pub const fn allowed(&self) -> Option<&Condition> {
+        self.allowed.as_ref()
     }
 }
 

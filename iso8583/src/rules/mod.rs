@@ -14,6 +14,7 @@ mod field;
 mod iso87;
 #[cfg(test)]
 mod tests;
+mod validate;
 
 use std::borrow::Cow;
 
@@ -75,6 +76,12 @@ impl Rules {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The list of each kind of message, in the order in which they are tried.
+    #[must_use]
+    pub fn messages(&self) -> &[MtiRule] {
+        &self.messages
     }
 
     /// The rules of a message type; None where there are none for it.
@@ -155,6 +162,12 @@ impl MtiRule {
             mti: MtiPattern(*mti),
             fields: Cow::Borrowed(fields),
         }
+    }
+
+    /// Which message types the list is for.
+    #[must_use]
+    pub const fn mti(&self) -> MtiPattern {
+        self.mti
     }
 
     /// The rules, ascending by data element.

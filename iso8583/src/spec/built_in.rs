@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use crate::rules::Rules;
 use crate::spec::table::{Coding, Element};
 use crate::spec::{
     Align, BitmapForm, CodePage, Dialect, DialectBuilder, Encoding, MtiCoding, PrefixCoding, house,
@@ -215,7 +216,7 @@ fn of(
 }
 
 fn of_1987(name: &'static str, title: &'static str, coding: Coding) -> DialectBuilder {
-    iso87::composed(of(name, title, &iso87::ELEMENTS, coding))
+    iso87::composed(of(name, title, &iso87::ELEMENTS, coding)).rules(Rules::iso87().clone())
 }
 
 #[expect(

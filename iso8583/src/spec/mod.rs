@@ -19,6 +19,7 @@ use std::borrow::Cow;
 use thiserror::Error;
 
 use crate::codec::Plan;
+use crate::rules::Rules;
 
 pub use class::Class;
 pub use field::{
@@ -38,6 +39,7 @@ pub struct Dialect {
     bitmap: BitmapCoding,
     /// By data element number.
     fields: Vec<Option<Field>>,
+    rules: Option<Rules>,
     plan: Plan,
 }
 
@@ -56,6 +58,7 @@ impl Dialect {
                 maps: Maps::UpTo(2),
             },
             fields: Vec::new(),
+            rules: None,
             plan: Plan::default(),
         })
     }
@@ -108,6 +111,13 @@ impl Dialect {
         (0..=u8::MAX)
             .zip(&self.fields)
             .filter_map(|(de, field)| Some((de, field.as_ref()?)))
+    }
+
+    /// Which elements a message of a type must, may and must not carry; None where the dialect
+    /// does not say.
+    #[must_use]
+    pub const fn rules(&self) -> Option<&Rules> {
+        self.rules.as_ref()
     }
 
     /// The same dialect, to be changed and built anew.
@@ -201,6 +211,20 @@ impl DialectBuilder {
         if let Some(slot) = self.0.fields.get_mut(usize::from(de)) {
             *slot = None;
         }
+        self
+    }
+
+    /// Which elements a message of a type must, may and must not carry.
+    #[must_use]
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.0.rules = Some(rules);
+        self
+    }
+
+    /// Takes the rules away: nothing is said of which elements a message carries.
+    #[must_use]
+    pub fn without_rules(mut self) -> Self {
+        self.0.rules = None;
         self
     }
 
