@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use thiserror::Error;
 
+use crate::rules::{InvalidCondition, InvalidFieldRule, InvalidRules};
 use crate::spec::{ImpossibleField, InvalidDialect};
 use crate::spec_file::{FAULTS_MAX, NESTING_MAX, SIZE_MAX};
 
@@ -186,6 +187,15 @@ pub enum Reason {
     /// A field that cannot exist.
     #[error(transparent)]
     Field(#[from] ImpossibleField),
+    /// A condition that is none.
+    #[error(transparent)]
+    Condition(#[from] InvalidCondition),
+    /// A presence rule that is none.
+    #[error(transparent)]
+    Rule(#[from] InvalidFieldRule),
+    /// Rules of a message type that are none.
+    #[error(transparent)]
+    Rules(#[from] InvalidRules),
     /// A dialect that cannot be.
     #[error(transparent)]
     Dialect(#[from] InvalidDialect),

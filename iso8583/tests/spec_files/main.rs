@@ -9,6 +9,7 @@
 
 mod own_form;
 mod packagers_of_jpos;
+mod presence_rules;
 mod specs_of_moov;
 
 use iso8583::spec::{Class, Encoding, Field, Length};
@@ -21,6 +22,7 @@ fn assert_same(left: &Dialect, right: &Dialect) {
     assert_eq!(left.lead(), right.lead());
     assert_eq!(left.mti(), right.mti());
     assert_eq!(left.bitmap(), right.bitmap());
+    assert_eq!(left.rules(), right.rules());
     let (left, right): (Vec<_>, Vec<_>) = (left.fields().collect(), right.fields().collect());
     assert_eq!(left, right);
 }

@@ -230,7 +230,7 @@ fn every_fault_of_a_file_is_told_with_its_place_and_field() {
         faults(text),
         [
             "2:1: unknown key `nmae`: expected name, title, base, without, framing, lead, mti, \
-             bitmap, maps, fields",
+             bitmap, maps, fields, rules",
             "3:7: mti: expected ascii, bcd, ebcdic, found `utf-8`",
             "4:8: lead: expected pairs of hex digits, found 6",
             "14:1: fields.48.subfields.tags.0023: class ans cannot be encoded as BCD aligned \

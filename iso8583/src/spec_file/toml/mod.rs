@@ -33,6 +33,23 @@
 //! # … class, encoding, length as above
 //! ```
 //!
+//! # Rules
+//! Which elements a message of a type must, may and must not carry. What a file says replaces the
+//! base's: the rules of a name (`rules = "iso87"`), none (`rules = "none"`), or its own:
+//!
+//! ```toml
+//! [rules]
+//! name = "toyland-rules"           # that of the dialect where nothing is said
+//! [rules.020x]                     # x is any digit; the first in the file that fits counts
+//! 3 = "M"                          # M, C, O, -, in responses also ME, CE, OE
+//! 35 = { rule = "C", when = "22@3 not in 2 and lacks 45" }
+//! 52 = { rule = "C", only-when = "22@3 in 1", words = "where a PIN can be typed" }
+//! ```
+//!
+//! Where `when` holds, the element must be there; it may be there only where `only-when` holds
+//! ([`Condition`](crate::rules::Condition)). A `C` with neither is for people to judge.
+//!
+//! # Other forms of subfields
 //! Of the other forms: `positional` has `parts` (an array of fields), `ber` and `tagged` have
 //! `tags` and `unknown` (`keep`, `refuse`), `bitmapped` has `width`, `hex`, `extends` and `bits`,
 //! `coded` has `code` (a field) and `rest` (subfields). A prefix is ASCII and counts characters
@@ -41,6 +58,7 @@
 mod composite;
 mod field;
 mod reader;
+mod rules;
 mod words;
 mod write;
 
@@ -93,6 +111,7 @@ fn located(faults: &mut [Fault], text: &str, root: &Table<'_, '_>) {
 
 const KEYS: &[&str] = &[
     "name", "title", "base", "without", "framing", "lead", "mti", "bitmap", "maps", "fields",
+    "rules",
 ];
 
 fn dialect(reader: &mut Reader<'_>, root: &Table<'_, '_>) -> Result<DialectBuilder, Reported> {
@@ -121,6 +140,7 @@ fn dialect(reader: &mut Reader<'_>, root: &Table<'_, '_>) -> Result<DialectBuild
             }
         }
     }
+    builder = rules::rules(reader, root, name.ok(), builder);
     Ok(builder.name(name?.to_owned()))
 }
 

@@ -37,6 +37,21 @@ impl<'t, 'i> Table<'t, 'i> {
         self.value(key).is_some()
     }
 
+    pub(super) fn is_table(&self, key: &str) -> bool {
+        self.value(key)
+            .is_some_and(|value| value.get_ref().is_table())
+    }
+
+    /// Where it begins.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn keys(&self) -> Vec<String> {
+        let keys = self.table.keys();
+        keys.map(|key| key.get_ref().to_string()).collect()
+    }
+
     /// Where a value stands.
     pub(super) fn span_of(&self, key: &str) -> Option<Range<usize>> {
         Some(self.value(key)?.span())
@@ -222,13 +237,18 @@ impl<'i> Reader<'i> {
 
     /// Every table in a table, in the order of the keys.
     pub(super) fn tables<'t, 'd>(&mut self, table: &Table<'t, 'd>) -> Vec<(String, Table<'t, 'd>)> {
-        let keys: Vec<String> = table
-            .table
-            .keys()
-            .map(|key| key.get_ref().to_string())
-            .collect();
+        self.tables_but(table, None)
+    }
+
+    /// The same without what stands under one key.
+    pub(super) fn tables_but<'t, 'd>(
+        &mut self,
+        table: &Table<'t, 'd>,
+        other: Option<&str>,
+    ) -> Vec<(String, Table<'t, 'd>)> {
+        let keys = table.keys();
         let mut tables = Vec::with_capacity(keys.len());
-        for key in keys {
+        for key in keys.into_iter().filter(|key| other != Some(key.as_str())) {
             if let Ok(Some(inner)) = self.table(table, &key) {
                 tables.push((key, inner));
             }

@@ -4,7 +4,9 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use crate::composite::Composite;
+use crate::rules::{FieldRule, Presence, Rules};
 use crate::spec::{Dialect, Encoding, Field, Length, Maps, Padding, Prefix};
+use crate::spec_file::toml::rules::spelled as spelled_out;
 use crate::spec_file::toml::words::{self, word_of};
 
 /// The text of a dialect; [`read`](super::read) makes the same dialect of it.
@@ -33,8 +35,16 @@ pub fn write(dialect: &Dialect) -> String {
         Maps::UpTo(count) => out.line("maps", count),
         Maps::Fixed(_) => out.string("maps", word_of(&words::FIXED_MAPS, coding.maps)),
     }
+    let rules = dialect.rules();
+    let built_in = rules.filter(|rules| *rules == Rules::iso87());
+    if let Some(rules) = built_in {
+        out.string("rules", rules.name());
+    }
     for (de, field) in dialect.fields() {
         out.field(&format!("fields.{de}"), field);
+    }
+    if let Some(rules) = rules.filter(|_| built_in.is_none()) {
+        out.rules(rules, dialect.name());
     }
     out.text
 }
@@ -161,6 +171,39 @@ impl Out {
                 self.composite(&format!("{path}.rest"), rest);
             }
         }
+    }
+
+    fn rules(&mut self, rules: &Rules, dialect: &str) {
+        self.header("rules");
+        if rules.name() != dialect {
+            self.string("name", rules.name());
+        }
+        for list in rules.messages() {
+            self.header(&format!("rules.{}", list.mti()));
+            for rule in list.fields() {
+                self.rule(rule);
+            }
+        }
+    }
+
+    fn rule(&mut self, rule: &FieldRule) {
+        let code = rule.code();
+        let Presence::Conditional(when) = rule.presence() else {
+            return self.string(&rule.de().to_string(), code);
+        };
+        let mut keys = format!("rule = \"{code}\"");
+        let conditions = [("when", when.required()), ("only-when", when.allowed())];
+        for (key, condition) in conditions {
+            if let Some(condition) = condition {
+                let condition = quoted(&condition.to_string());
+                let _always = write!(keys, ", {key} = {condition}");
+            }
+        }
+        let usual = when.required().or_else(|| when.allowed()).map(spelled_out);
+        if usual.as_deref() != Some(when.words()) {
+            let _always = write!(keys, ", words = {}", quoted(when.words()));
+        }
+        self.line(&rule.de().to_string(), format_args!("{{ {keys} }}"));
     }
 
     fn tags(&mut self, path: &str, known: &BTreeMap<String, Field>) {
