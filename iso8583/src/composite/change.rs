@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 use crate::composite::items::Name;
 use crate::composite::{Bitmapped, Composite, DEPTH, Item, Key, TagCoding, Tagged, Unknown, ber};
 use crate::emv;
-use crate::encoding::hex;
+use crate::encoding::{ebcdic, hex};
 use crate::error::{DecodeErrorKind, EncodeErrorKind, PathErrorKind};
-use crate::spec::{Align, Counting, Encoding, Field, Length};
+use crate::spec::{Align, BitmapForm, CodePage, Counting, Encoding, Field, Length};
 
 /// Bytes that may be card data.
 type Clear = Zeroizing<Vec<u8>>;
@@ -185,7 +185,7 @@ impl Composite {
         bit: usize,
         whole: &[u8],
     ) -> Result<Clear, PathErrorKind> {
-        let filler = if form.hex { b'0' } else { 0 };
+        let filler = form.empty();
         let once = form.once();
         let mut value = Zeroizing::new(value.to_vec());
         if value.is_empty() {
@@ -223,7 +223,7 @@ impl Composite {
                 form.set_bit(&mut value, bit, false);
                 let once = form.once();
                 let second = once..form.map_width(&value)?;
-                let empty = if form.hex { b'0' } else { 0 };
+                let empty = form.empty();
                 let map = value.get(second.clone()).unwrap_or_default();
                 if !map.is_empty() && map.iter().all(|byte| *byte == empty) {
                     value = spliced(&value, second, b"");
@@ -404,21 +404,30 @@ fn bytes_of(digits: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Bitmapped {
+    /// A byte of the map without bits.
+    fn empty(&self) -> u8 {
+        self.byte_of(0)
+    }
+
+    fn byte_of(&self, bits: u8) -> u8 {
+        match self.form {
+            BitmapForm::Binary => bits,
+            BitmapForm::Hex => hex::digit(bits),
+            BitmapForm::EbcdicHex => ebcdic::from_latin1(CodePage::Cp037, hex::digit(bits)),
+        }
+    }
+
     fn set_bit(&self, map: &mut [u8], bit: usize, on: bool) {
         let Some(place) = bit.checked_sub(1) else {
             return;
         };
-        let in_byte = if self.hex { 4 } else { 8 };
+        let in_byte = self.bits_in(&[0]);
         let Some(slot) = map.get_mut(place / in_byte) else {
             return;
         };
         let mask = 1 << (in_byte - 1 - place % in_byte);
-        let bits = if self.hex {
-            hex::nibble(*slot).unwrap_or(0)
-        } else {
-            *slot
-        };
+        let bits = self.bits_of(*slot).unwrap_or(0);
         let bits = if on { bits | mask } else { bits & !mask };
-        *slot = if self.hex { hex::digit(bits) } else { bits };
+        *slot = self.byte_of(bits);
     }
 }

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use crate::composite::{Bitmapped, Composite, TagCoding, Tagged, Unknown, ber};
 use crate::emv;
-use crate::encoding::{Room, Sink as _, bcd, euc_kr, hex};
+use crate::encoding::{Room, Sink as _, bcd, ebcdic, euc_kr, hex};
 use crate::error::DecodeErrorKind;
-use crate::spec::{Align, Class, Counting, Encoding, Field, Length};
+use crate::spec::{Align, BitmapForm, Class, CodePage, Counting, Encoding, Field, Length};
 
 /// A subfield where it lies in the value that was walked over.
 #[derive(Clone, Debug)]
@@ -464,7 +464,7 @@ impl super::TagForm {
 impl Bitmapped {
     /// Bytes the map takes once.
     pub(super) fn once(&self) -> usize {
-        usize::from(self.width) * if self.hex { 2 } else { 1 }
+        usize::from(self.width) * 8 / self.bits_in(&[0])
     }
 
     /// Bytes the map takes at the start of a value.
@@ -476,26 +476,38 @@ impl Bitmapped {
             expected,
             found: value.len(),
         })?;
-        if self.hex && !map.iter().all(u8::is_ascii_hexdigit) {
+        if map.iter().any(|byte| self.bits_of(*byte).is_none()) {
             return Err(DecodeErrorKind::NotHex);
         }
         Ok(expected)
     }
 
     pub(super) const fn bits_in(&self, map: &[u8]) -> usize {
-        map.len() * if self.hex { 4 } else { 8 }
+        map.len()
+            * match self.form {
+                BitmapForm::Binary => 8,
+                BitmapForm::Hex | BitmapForm::EbcdicHex => 4,
+            }
+    }
+
+    /// The bits of a byte of the map; None where it is no digit.
+    pub(super) fn bits_of(&self, byte: u8) -> Option<u8> {
+        match self.form {
+            BitmapForm::Binary => Some(byte),
+            BitmapForm::Hex => hex::nibble(byte),
+            BitmapForm::EbcdicHex => hex::nibble(ebcdic::to_latin1(CodePage::Cp037, byte)),
+        }
     }
 
     pub(super) fn is_set(&self, map: &[u8], bit: usize) -> bool {
         let Some(place) = bit.checked_sub(1) else {
             return false;
         };
-        if self.hex {
-            let nibble = map.get(place / 4).and_then(|digit| hex::nibble(*digit));
-            return nibble.is_some_and(|nibble| nibble & 8 >> (place % 4) != 0);
-        }
-        map.get(place / 8)
-            .is_some_and(|byte| byte & 0x80 >> (place % 8) != 0)
+        let in_byte = self.bits_in(&[0]);
+        let bits = map
+            .get(place / in_byte)
+            .and_then(|byte| self.bits_of(*byte));
+        bits.is_some_and(|bits| bits & 1 << (in_byte - 1 - place % in_byte) != 0)
     }
 }
 

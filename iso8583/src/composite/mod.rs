@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use crate::emv::{self, Sensitivity};
 use crate::error::DecodeErrorKind;
-use crate::spec::{Align, Class, Field, Prefix, Visibility};
+use crate::spec::{Align, BitmapForm, Class, Field, Prefix, Visibility};
 
 pub(crate) use change::content_of;
 pub use items::{Fault, Item, Items, Key};
@@ -250,8 +250,8 @@ pub struct Ber {
 pub struct Bitmapped {
     /// Bytes of the bitmap: 1 to 24.
     pub width: u8,
-    /// Does it stand as ASCII hex digits?
-    pub hex: bool,
+    /// How its bits become bytes.
+    pub form: BitmapForm,
     /// Does bit 1 say that as many bytes of bitmap follow once more?
     pub extends: bool,
     /// The subfields by the number of their bit.

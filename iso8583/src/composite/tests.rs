@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::error::{EncodeErrorKind, Path, PathErrorKind};
-use crate::spec::{Class, Counting, Encoding, Length};
+use crate::spec::{BitmapForm, Class, Counting, Encoding, Length};
 use crate::{Dialect, Message, Mti};
 
 fn n(length: u16) -> Field {
@@ -59,12 +59,12 @@ fn ber(known: impl IntoIterator<Item = (&'static str, Field)>, unknown: Unknown)
     })
 }
 
-fn bitmapped(hex: bool, extends: bool) -> Composite {
+fn bitmapped(map: BitmapForm, extends: bool) -> Composite {
     let chip = bytes(999).composed(ber([], Unknown::Keep));
     let fields = BTreeMap::from([(2, n(3)), (8, ans(10)), (12, n(2)), (25, chip)]);
     Composite::Bitmapped(Bitmapped {
         width: if extends { 1 } else { 4 },
-        hex,
+        form: map,
         extends,
         fields,
     })
@@ -209,23 +209,41 @@ fn a_code_comes_first_and_says_nothing_of_what_follows() {
 #[test]
 fn bitmaps_say_which_subfields_follow() {
     let value = hex!("40000080 313233 0005 9F02020001");
-    let form = bitmapped(false, false);
+    let form = bitmapped(BitmapForm::Binary, false);
     assert_eq!(keys(&form, &value), ["2", "25"]);
     assert_eq!(form.check(&value), Ok(()));
     assert_eq!(form.get(&value, &["25", "9F02"]), Some(12..14));
-    assert_eq!(keys(&bitmapped(true, false), b"40000000123"), ["2"]);
+    assert_eq!(
+        keys(&bitmapped(BitmapForm::Hex, false), b"40000000123"),
+        ["2"]
+    );
     assert_eq!(wrong(&form, b"\x40\0\0"), (String::new(), truncated(4, 3)));
     assert_eq!(wrong(&form, b"\x20\0\0\0").0, "3");
     assert_eq!(wrong(&form, b"\x20\0\0\0").1, DecodeErrorKind::UnknownField);
     let nested = hex!("00000080 0005 9F02040001");
     assert_eq!(wrong(&form, &nested), ("25.9F02".into(), truncated(4, 2)));
-    let not_hex = wrong(&bitmapped(true, false), b"4000000G123");
+    let not_hex = wrong(&bitmapped(BitmapForm::Hex, false), b"4000000G123");
     assert_eq!(not_hex, (String::new(), DecodeErrorKind::NotHex));
 }
 
 #[test]
+fn a_bitmap_of_ebcdic_digits_is_read_and_changed() {
+    let form = bitmapped(BitmapForm::EbcdicHex, true);
+    // C3 and 83 are C and c, F0 to F9 the digits.
+    let value = hex!("F4F0 313233");
+    assert_eq!(keys(&form, &value), ["2"]);
+    let twelve = form.change(&value, &["12"], Some(b"45")).unwrap();
+    assert_eq!(*twelve, hex!("C3F0F1F0 313233 3435")[..]);
+    assert_eq!(keys(&form, &hex!("83F0F1F0 313233 3435")), ["2", "12"]);
+    let back = form.change(&twelve, &["12"], None).unwrap();
+    assert_eq!(*back, value[..]);
+    let ascii = wrong(&form, b"40123");
+    assert_eq!(ascii, (String::new(), DecodeErrorKind::NotHex));
+}
+
+#[test]
 fn a_bit_is_set_with_its_subfield_at_its_place() {
-    let form = bitmapped(true, false);
+    let form = bitmapped(BitmapForm::Hex, false);
     let one = form.change(b"", &["8"], Some(b"abc")).unwrap();
     assert_eq!(one.as_slice(), b"0100000003abc");
     let two = form.change(&one, &["2"], Some(b"123")).unwrap();
@@ -241,7 +259,7 @@ fn a_bit_is_set_with_its_subfield_at_its_place() {
 
 #[test]
 fn a_second_map_comes_and_goes_with_its_bits() {
-    let form = bitmapped(false, true);
+    let form = bitmapped(BitmapForm::Binary, true);
     let one = form.change(b"", &["2"], Some(b"123")).unwrap();
     assert_eq!(one.as_slice(), b"\x40123");
     let two = form.change(&one, &["12"], Some(b"77")).unwrap();
@@ -522,8 +540,9 @@ fn settable() -> impl Strategy<Value = (Composite, Vec<(&'static str, Vec<u8>)>)
     prop_oneof![
         chip.prop_map(|sets| (ber([], Unknown::Keep), sets)),
         tags.prop_map(|sets| (pds(Unknown::Keep), sets)),
-        bits.clone().prop_map(|sets| (bitmapped(true, false), sets)),
-        bits.prop_map(|sets| (bitmapped(false, true), sets)),
+        bits.clone()
+            .prop_map(|sets| (bitmapped(BitmapForm::Hex, false), sets)),
+        bits.prop_map(|sets| (bitmapped(BitmapForm::Binary, true), sets)),
     ]
 }
 
@@ -557,8 +576,8 @@ proptest! {
             ber([], Unknown::Keep),
             ber([("9A", n(2))], Unknown::Refuse),
             pds(Unknown::Keep),
-            bitmapped(true, false),
-            bitmapped(false, true),
+            bitmapped(BitmapForm::Hex, false),
+            bitmapped(BitmapForm::Binary, true),
             Composite::Positional(vec![n(1), ans(20), bytes(9)]),
             coded,
         ] {

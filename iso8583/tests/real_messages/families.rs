@@ -238,7 +238,7 @@ fn ebcdic_1993() -> DialectBuilder {
 fn postilion() -> DialectBuilder {
     let inner = Bitmapped {
         width: 8,
-        hex: false,
+        form: BitmapForm::Binary,
         extends: false,
         fields: [
             (2, ascii_up_to(ANY, 2, 32)),

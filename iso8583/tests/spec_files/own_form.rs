@@ -136,7 +136,7 @@ fn every_form_of_subfields_is_read_as_it_was_written() {
         }),
         Composite::Bitmapped(Bitmapped {
             width: 8,
-            hex: true,
+            form: BitmapForm::EbcdicHex,
             extends: true,
             fields: BTreeMap::from([(2, text("two", 2)), (25, text("xml", 99))]),
         }),

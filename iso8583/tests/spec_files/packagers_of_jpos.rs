@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use iso8583::composite::{Ber, Composite, TagCoding, TagForm};
-use iso8583::spec::{Class, Field, Maps, Visibility};
+use iso8583::spec::{BitmapForm, Class, Field, Maps, Visibility};
 use iso8583::spec_file::{self, toml};
 use iso8583::{Dialect, Message, Mti};
 
@@ -89,8 +89,8 @@ fn nested_packagers_become_subfields() {
         panic!("by bitmap");
     };
     assert_eq!(
-        (bitmapped.width, bitmapped.hex, bitmapped.extends),
-        (8, false, false)
+        (bitmapped.width, bitmapped.form, bitmapped.extends),
+        (8, BitmapForm::Binary, false)
     );
     assert_eq!(bitmapped.fields[&2].name(), "switch key");
 }
@@ -199,4 +199,17 @@ fn what_is_no_packager_is_refused() {
             "{faults:?}"
         );
     }
+}
+
+#[test]
+fn a_bitmap_of_subfields_in_ebcdic_digits_is_one() {
+    let bytes = r#"id="0" length="8" name="bitmap" class="org.jpos.iso.IFB_BITMAP""#;
+    assert!(MINI.contains(bytes));
+    let digits = MINI.replace(bytes, &bytes.replace("IFB", "IFE"));
+    let dialect = spec_file::read("mini.xml", &digits).unwrap().dialect;
+    let content = dialect.field(127).and_then(Field::content);
+    let Some(Composite::Bitmapped(bitmapped)) = content else {
+        panic!("by bitmap");
+    };
+    assert_eq!(bitmapped.form, BitmapForm::EbcdicHex);
 }

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use iso8583::composite::{Composite, TagCoding, TagForm};
-use iso8583::spec::{Class, Encoding, Field, Maps, PrefixCoding, Visibility};
+use iso8583::spec::{BitmapForm, Class, Encoding, Field, Maps, PrefixCoding, Visibility};
 use iso8583::spec_file::{self, toml};
 use iso8583::{Dialect, Message, Mti};
 
@@ -92,8 +92,8 @@ fn composites_become_subfields() {
         panic!("by bitmap");
     };
     assert_eq!(
-        (bitmapped.width, bitmapped.hex, bitmapped.extends),
-        (8, true, false)
+        (bitmapped.width, bitmapped.form, bitmapped.extends),
+        (8, BitmapForm::Hex, false)
     );
     assert_eq!(bitmapped.fields[&10].name(), "CVV2");
 }

@@ -311,10 +311,6 @@ impl Import<'_> {
         fields: BTreeMap<u8, Field>,
     ) -> Result<Composite, Reported> {
         let length = self.number::<u8>(element, path, "length", None)?;
-        if form == BitmapForm::EbcdicHex {
-            let why = "a bitmap of subfields is bytes or ASCII hex";
-            return Err(self.unsupported(element, path, "IFE_BITMAP", why));
-        }
         if !(1..=24).contains(&length) {
             let reason = Reason::value("a bitmap of 1 to 24 bytes", &length.to_string());
             return Err(self.fault(element, path, reason));
@@ -322,7 +318,7 @@ impl Import<'_> {
         Ok(Composite::Bitmapped(Bitmapped {
             // Eight bytes, and eight more where the first bit says so.
             width: length.min(8),
-            hex: form == BitmapForm::Hex,
+            form,
             extends: length > 8,
             fields,
         }))

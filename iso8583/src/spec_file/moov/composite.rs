@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::composite::{Ber, Bitmapped, Composite, TagCoding, TagForm, Tagged, Unknown};
-use crate::spec::{Align, Class, Counting, Encoding, Field, Length, Prefix, PrefixCoding};
+use crate::spec::{
+    Align, BitmapForm, Class, Counting, Encoding, Field, Length, Prefix, PrefixCoding,
+};
 use crate::spec_file::Reason;
 use crate::spec_file::moov::{Import, Node, Reported, words};
 
@@ -85,9 +87,9 @@ impl Import {
     ) -> Result<Composite, Reported> {
         let width = self.length::<u8>(bitmap);
         let fields = self.numbered::<u8>(subfields, depth);
-        let hex = match bitmap.text("enc") {
-            "Binary" => false,
-            "HexToASCII" => true,
+        let form = match bitmap.text("enc") {
+            "Binary" => BitmapForm::Binary,
+            "HexToASCII" => BitmapForm::Hex,
             other => {
                 let what = format!("enc `{other}`");
                 let why = "a bitmap is Binary or HexToASCII";
@@ -104,7 +106,7 @@ impl Import {
         };
         Ok(Composite::Bitmapped(Bitmapped {
             width,
-            hex,
+            form,
             extends: !bitmap.is("disableautoexpand"),
             fields: fields?,
         }))
@@ -218,7 +220,9 @@ fn is_text(content: &Composite) -> bool {
             let text = tagged.tag.coding == TagCoding::Text && binary_free(length);
             text && tagged.known.values().all(is_ascii)
         }
-        Composite::Bitmapped(bitmapped) => bitmapped.hex && bitmapped.fields.values().all(is_ascii),
+        Composite::Bitmapped(bitmapped) => {
+            bitmapped.form == BitmapForm::Hex && bitmapped.fields.values().all(is_ascii)
+        }
         Composite::Ber(_) | Composite::Coded { .. } => false,
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::composite::{Ber, Bitmapped, Composite, TagCoding, TagForm, Tagged};
-use crate::spec::Field;
+use crate::spec::{BitmapForm, Field};
 use crate::spec_file::toml::field;
 use crate::spec_file::toml::reader::{Reader, Reported, Table};
 use crate::spec_file::toml::words::{self, Form};
@@ -176,9 +176,9 @@ fn bitmapped(
     table: &Table<'_, '_>,
     depth: usize,
 ) -> Result<Bitmapped, Reported> {
-    reader.only(table, &["form", "width", "hex", "extends", "bits"]);
+    reader.only(table, &["form", "width", "bitmap", "extends", "bits"]);
     let width = reader.number::<u8>(table, "width", "1 to 24");
-    let hex = reader.boolean(table, "hex");
+    let form = reader.word(table, "bitmap", &words::BITMAP);
     let extends = reader.boolean(table, "extends");
     let fields = bits(reader, table, depth);
     let Some(width) = width? else {
@@ -190,7 +190,7 @@ fn bitmapped(
     }
     Ok(Bitmapped {
         width,
-        hex: hex?.unwrap_or_default(),
+        form: form?.unwrap_or(BitmapForm::Binary),
         extends: extends?.unwrap_or_default(),
         fields: fields?,
     })

@@ -158,7 +158,7 @@ impl Out {
             Composite::Bitmapped(bitmapped) => {
                 self.string("form", "bitmapped");
                 self.line("width", bitmapped.width);
-                self.line("hex", bitmapped.hex);
+                self.string("bitmap", word_of(&words::BITMAP, bitmapped.form));
                 self.line("extends", bitmapped.extends);
                 self.header(&format!("{path}.bits"));
                 for (bit, field) in &bitmapped.fields {
