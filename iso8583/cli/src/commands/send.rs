@@ -196,7 +196,7 @@ impl Expected {
             Path::Field(de) => {
                 wanted.set(*de, &self.value);
             }
-            path => {
+            path @ (Path::Subfield(..) | Path::Bitmap | Path::End) => {
                 if wanted.set_at(dialect, path, &self.value).is_err() {
                     return "what the dialect does not allow there".to_owned();
                 }

@@ -152,7 +152,9 @@ fn of_fields(fields: &[(String, String)], dialect: &Dialect) -> Result<Message, 
         match path {
             // A value that the dialect would not take is found when the message is written.
             Path::Field(de) => message.set(de, &value),
-            path => message.set_at(dialect, &path, &value)?,
+            path @ (Path::Subfield(..) | Path::Mti | Path::Bitmap | Path::End) => {
+                message.set_at(dialect, &path, &value)?
+            }
         };
     }
     Ok(message)
@@ -185,7 +187,7 @@ pub fn field_value(path: &Path, text: &str, dialect: &Dialect) -> Result<Vec<u8>
     let field = path.data_element().and_then(|de| dialect.field(de));
     let is_bytes = field.is_some_and(|field| match path {
         Path::Subfield(_, inner) => field.content().is_some_and(|it| it.is_bytes(inner)),
-        _ => field.class() == Class::B,
+        Path::Field(_) | Path::Mti | Path::Bitmap | Path::End => field.class() == Class::B,
     });
     if !is_bytes || text.is_empty() {
         return Ok(text.as_bytes().to_vec());
