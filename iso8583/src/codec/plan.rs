@@ -1,4 +1,4 @@
-//! The table of a dialect made ready for walking: eight bytes a data element.
+//! The table of a dialect made ready for walking: ten bytes a data element.
 
 use crate::spec::{Align, Class, Counting, Dialect, Encoding, Field, Length, Prefix, PrefixCoding};
 
@@ -187,8 +187,11 @@ fn reach(field: &Field, prefix: Prefix) -> Reach {
         ) | (Encoding::Binary | Encoding::EucKr, Counting::Bytes)
     );
     let as_hex = field.encoding() == Encoding::Hex && prefix.counting == Counting::Bytes;
-    let packed = matches!(field.encoding(), Encoding::Bcd { align, fill } if is_right_zero(align, fill))
-        && prefix.counting != Counting::Bytes;
+    let zero_filled = matches!(
+        field.encoding(),
+        Encoding::Bcd { align, fill } if is_right_zero(align, fill)
+    );
+    let packed = zero_filled && prefix.counting != Counting::Bytes;
     match (prefix.coding, prefix.digits) {
         (PrefixCoding::Ascii, 2) if by_bytes => Reach::Ascii2,
         (PrefixCoding::Ascii, 3) if by_bytes => Reach::Ascii3,
