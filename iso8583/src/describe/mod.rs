@@ -288,7 +288,7 @@ mod tests {
             9F34       cardholder verification method results empty
             DF01       unknown                        ****
             72         issuer script template 2
-            72.86      issuer script command          BBBB
+            72.86      issuer script command          ****
             9F10       cannot be read                 expected 1 bytes, found 0
         ");
     }
