@@ -1,16 +1,11 @@
 //! The table of a dialect made ready for walking: ten bytes a data element.
 
-use crate::bitmap::Bitmap;
 use crate::spec::{Align, Class, Counting, Dialect, Encoding, Field, Length, Prefix, PrefixCoding};
 
 /// What the walk has to know of each data element, by its number.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     ops: Box<[Op; 256]>,
-    /// By check: the fields that are checked so together with their neighbours.
-    alike: [Bitmap; Check::COUNT],
-    /// The fields of which more must be looked at than a run of neighbours shows.
-    alone: Bitmap,
     /// Do most values stand on the wire as they are?
     plain: bool,
 }
@@ -19,8 +14,6 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             ops: Box::new([Op::UNKNOWN; 256]),
-            alike: [Bitmap::EMPTY; Check::COUNT],
-            alone: Bitmap::EMPTY,
             plain: false,
         }
     }
@@ -31,17 +24,8 @@ impl Plan {
     pub(crate) fn of(dialect: &Dialect) -> Self {
         let mut plan = Self::default();
         for (de, field) in dialect.fields() {
-            let op = Op::of(field);
-            if op.alone {
-                plan.alone.insert(de);
-            }
-            if !op.apart
-                && let Some(alike) = plan.alike.get_mut(op.check.index())
-            {
-                alike.insert(de);
-            }
-            if let Some(slot) = plan.ops.get_mut(usize::from(de)) {
-                *slot = op;
+            if let Some(op) = plan.ops.get_mut(usize::from(de)) {
+                *op = Op::of(field);
             }
         }
         let plain = plan.ops.iter().filter(|op| op.identity).count();
@@ -52,17 +36,6 @@ impl Plan {
     /// What to do with each data element.
     pub(crate) const fn ops(&self) -> &[Op; 256] {
         &self.ops
-    }
-
-    /// The fields of a map of 64 that are checked so together with their neighbours.
-    pub(crate) fn alike(&self, check: Check, map: usize) -> u64 {
-        let alike = self.alike.get(check.index()).map(|fields| fields.maps());
-        alike.and_then(|maps| maps.get(map).copied()).unwrap_or(0)
-    }
-
-    /// The fields of which more must be looked at than a run of neighbours shows.
-    pub(crate) const fn alone(&self) -> Bitmap {
-        self.alone
     }
 
     /// Do most values stand on the wire as they are?
@@ -150,24 +123,6 @@ pub(crate) enum Check {
     PackedTrack,
     /// Something else: see [`Field::check`].
     Plain,
-}
-
-impl Check {
-    const COUNT: usize = 9;
-
-    const fn index(self) -> usize {
-        match self {
-            Self::Nothing => 0,
-            Self::Digits => 1,
-            Self::Alphanumeric => 2,
-            Self::Printable => 3,
-            Self::Hex => 4,
-            Self::Track => 5,
-            Self::Packed => 6,
-            Self::PackedTrack => 7,
-            Self::Plain => 8,
-        }
-    }
 }
 
 impl Op {

@@ -179,12 +179,7 @@ impl Dialect {
                 let place = rest.leading_zeros();
                 rest ^= 1 << 63 >> place;
                 let de = lowest + u8::try_from(place).ok()?;
-                let op = ops.get(usize::from(de))?;
-                at = if op.reach == Reach::Fixed {
-                    at + usize::from(op.len)
-                } else {
-                    self.end_of(op, de, bytes, at)?
-                };
+                at = self.end_of(ops.get(usize::from(de))?, de, bytes, at)?;
                 // What is cut off here lies behind the end, and is found out below.
                 let [low, high, ..] = at.to_le_bytes();
                 *ends.next()? = u16::from_le_bytes([low, high]);
@@ -194,52 +189,42 @@ impl Dialect {
         (at == bytes.len() || at < bytes.len() && until < Bitmap::LAST).then_some(())
     }
 
-    /// Checks every field that was walked over, neighbours of one kind together: a step for each
-    /// such run, not for each field.
+    /// Checks every field that was walked over, neighbours of one kind together.
     #[inline]
     pub(super) fn judge(&self, view: &View<'_>) -> Option<()> {
         let bytes = view.bytes;
-        let plan = self.plan();
+        let ops = self.plan().ops();
         let mut at = usize::from(view.first);
-        let mut rank = 0_usize;
-        let maps = [1_u8, 65, 129].into_iter().zip(view.present.maps());
-        for (word, (lowest, map)) in maps.enumerate() {
+        let mut run = (Check::Nothing, at);
+        let mut ends = view.ends.iter();
+        for (lowest, map) in [1_u8, 65, 129].into_iter().zip(view.present.maps()) {
             let mut rest = map;
             while rest != 0 {
                 let place = rest.leading_zeros();
-                let op = plan
-                    .ops()
-                    .get(usize::from(lowest + u8::try_from(place).ok()?))?;
-                let (alike, prefix) = if op.apart {
-                    (1 << 63 >> place, usize::from(op.prefix))
-                } else {
-                    (plan.alike(op.check, word), 0)
-                };
-                // The run ends before the first field that is there and of another kind.
-                let other = (rest & !alike).leading_zeros();
-                let behind = u64::MAX.checked_shr(other).unwrap_or(0);
-                rank += usize::try_from((rest & !behind).count_ones()).ok()?;
-                rest &= behind;
-                let end = usize::from(*view.ends.get(rank.checked_sub(1)?)?);
-                op.check
-                    .passes(bytes.get(at + prefix..end)?)
-                    .then_some(())?;
-                at = end;
+                rest ^= 1 << 63 >> place;
+                let de = lowest + u8::try_from(place).ok()?;
+                let op = ops.get(usize::from(de))?;
+                if op.check != run.0 || op.apart {
+                    run.0.passes(bytes.get(run.1..at)?).then_some(())?;
+                    let prefix = if op.apart { op.prefix } else { 0 };
+                    run = (op.check, at + usize::from(prefix));
+                }
+                if op.alone {
+                    self.judge_alone(op, de, bytes, at)?;
+                }
+                at = usize::from(*ends.next()?);
             }
         }
-        for de in view.present.intersection(plan.alone()).iter() {
-            let op = plan.ops().get(usize::from(de))?;
-            self.judge_alone(op, de, bytes, view.start_of(view.present.rank(de)))?;
-        }
-        Some(())
+        run.0.passes(bytes.get(run.1..at)?).then_some(())
     }
 
-    /// Where the field at `at`, of variable length, ends. That may be behind the end of the message: whoever looks at
+    /// Where the field at `at` ends. That may be behind the end of the message: whoever looks at
     /// what follows finds nothing there.
     #[inline(always)]
     fn end_of(&self, op: &Op, de: u8, bytes: &[u8], at: usize) -> Option<usize> {
         let len = usize::from(op.len);
         let (prefix, wire) = match op.reach {
+            Reach::Fixed => return Some(at + len),
             Reach::Ascii2 => (2, ascii2(bytes, at).filter(|found| *found <= len)?),
             Reach::Ascii3 => (3, ascii3(bytes, at).filter(|found| *found <= len)?),
             Reach::AsciiHex3 => (3, ascii3(bytes, at).filter(|found| *found <= len)? * 2),
@@ -250,7 +235,7 @@ impl Dialect {
                 (1, digits.div_ceil(2))
             }
             Reach::Plain => return Some(self.field(de)?.locate(bytes, at).ok()?.end),
-            Reach::Fixed | Reach::Unknown => return None,
+            Reach::Unknown => return None,
         };
         Some(at + prefix + wire)
     }
