@@ -57,7 +57,8 @@ pub fn scan<const N: usize>(
     show: impl FnOnce([&[u8]; N]),
 ) -> Result<(), DecodeErrorKind> {
     let last = wanted.into_iter().max().unwrap_or(0);
-    let Ok(view) = dialect.scan(wire, Bitmap::of(&[last])) else {
+    let scanned = dialect.scan(wire, Bitmap::of(&[last]));
+    let Ok(view) = &scanned else {
         return Err(DecodeErrorKind::UnknownField);
     };
     let mut scratch = [[0; 32]; N];
