@@ -6,3 +6,4 @@
 
 pub mod capture;
 pub mod codec;
+pub mod spec_file;
