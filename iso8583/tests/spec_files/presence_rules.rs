@@ -141,7 +141,8 @@ fn every_fault_of_rules_is_told_with_its_place() {
             "11:5: rules.0200.7: no `rule`",
             "12:26: rules.0200.8.when: expected `has DE`, `lacks DE`, `DE in A|B` or \
              `DE not in A|B`, found `22 is 05`",
-            "12:50: rules.0200.8.only-when: expected a data element from 2 to 128 but 65, found `1`",
+            "12:50: rules.0200.8.only-when: expected a data element from 2 to 128 but 65, \
+             found `1`",
             "13:19: rules.0200.9: unknown key `if`: expected rule, when, only-when, words",
             "15:8: rules.0210: expected a table, found `M`",
         ]

@@ -34,8 +34,8 @@ pub fn change_card(message: &mut Message, number: u64) {
 
 /// Replaces all that may not be shown: card numbers by that of a test card, tracks by its, the
 /// rest by zeros and letters X of the same length. Subfields are replaced one by one, and card
-/// numbers in what else may be shown, as in [`Message::masked`]. Gives the elements that had to go instead, for
-/// the dialect would not take them so.
+/// numbers in what else may be shown, as in [`Message::masked`]. Gives the elements that had to go
+/// instead, for the dialect would not take them so.
 pub fn redact(message: &mut Message, dialect: &Dialect) -> Vec<u8> {
     let mut removed = Vec::new();
     let present = message.present();
