@@ -52,8 +52,8 @@
 //! # Other forms of subfields
 //! Of the other forms: `positional` has `parts` (an array of fields), `ber` and `tagged` have
 //! `tags` and `unknown` (`keep`, `refuse`), `bitmapped` has `width`, `bitmap`, `extends` and
-//! `bits`, `coded` has `code` (a field) and `rest` (subfields). A prefix is ASCII and counts characters
-//! (bytes in class `b`) where nothing else is said.
+//! `bits`, `coded` has `code` (a field) and `rest` (subfields). A prefix is ASCII and counts
+//! characters (bytes in class `b`) where nothing else is said.
 
 mod composite;
 mod field;
