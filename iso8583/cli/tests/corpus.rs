@@ -1,5 +1,11 @@
 //! The corpus of the fuzz targets `capture` and `spec_file`, through the same functions.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test kit: a corpus that cannot be read stops the test"
+)]
+
 #[path = "../../fuzz/src/capture.rs"]
 #[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
 mod capture;
