@@ -142,9 +142,8 @@ fn approvals_a_client_never_took_are_given_back() {
         .and_then(serde_json::Value::as_u64)
         .unwrap();
     let approved = world.metric("switch_answers_total{listener=\"van\",code=\"00\"}");
-    // Equal where all that was given back came after the link had closed, and was no answer.
     assert!(
-        spent / 100 <= approved,
+        spent / 100 < approved,
         "{spent} {approved}: those queued and not sent came back"
     );
 }
