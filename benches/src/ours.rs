@@ -56,8 +56,7 @@ pub fn scan<const N: usize>(
     wanted: [u8; N],
     show: impl FnOnce([&[u8]; N]),
 ) -> Result<(), DecodeErrorKind> {
-    let last = wanted.into_iter().max().unwrap_or(0);
-    let scanned = dialect.scan(wire, Bitmap::of(&[last]));
+    let scanned = dialect.scan(wire, Bitmap::of(&wanted));
     let Ok(view) = &scanned else {
         return Err(DecodeErrorKind::UnknownField);
     };

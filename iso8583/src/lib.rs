@@ -15,9 +15,11 @@
 //!
 //! **Three ways to read** bytes where they lie, without copying them: [`Dialect::scan`] walks as
 //! far as routing needs, [`Dialect::index`] over all fields, and [`Dialect::read`] checks them as
-//! well. None allocates, but `read` where a value of over 512 bytes must be translated to look at
-//! its subfields. The [`View`] they give is relayed with a few fields changed ([`View::relay`]) or
-//! made another message ([`View::rewrite`]); what is kept is copied byte for byte.
+//! well. None allocates for a set of fields that was met before: a dialect keeps what it works out
+//! of a bitmap, for up to 256 of them, and walks over messages of any other field by field. (`read`
+//! also allocates where a value of over 512 bytes must be translated to look at its subfields.) The
+//! [`View`] they give is relayed with a few fields changed ([`View::relay`]) or made another
+//! message ([`View::rewrite`]); what is kept is copied byte for byte.
 //!
 //! ```
 //! use iso8583::{Bitmap, Dialect};

@@ -44,6 +44,14 @@ impl Mti {
         Self(digits)
     }
 
+    /// None where they are no digits.
+    pub(crate) fn of(digits: [u8; 4]) -> Option<Self> {
+        digits
+            .iter()
+            .all(u8::is_ascii_digit)
+            .then_some(Self(digits))
+    }
+
     /// The digits as they stand in an ASCII message.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 4] {
@@ -133,10 +141,8 @@ impl TryFrom<&[u8]> for Mti {
     type Error = InvalidElement;
 
     fn try_from(digits: &[u8]) -> Result<Self, InvalidElement> {
-        match <[u8; 4]>::try_from(digits) {
-            Ok(mti) if mti.iter().all(u8::is_ascii_digit) => Ok(Self(mti)),
-            Ok(_) | Err(_) => Err(InvalidElement::new("MTI", "4 digits")),
-        }
+        let digits = digits.as_array().and_then(|digits| Self::of(*digits));
+        digits.ok_or_else(|| InvalidElement::new("MTI", "4 digits"))
     }
 }
 

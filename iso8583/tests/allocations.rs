@@ -1,6 +1,8 @@
 //! What promises to allocate nothing allocates nothing.
 //!
-//! The counting allocator counts by thread: tests may run side by side.
+//! A dialect keeps what it works out of a set of fields when it first meets it, up to a bound: each
+//! message here is of a set met before. The counting allocator counts by thread: tests may run side
+//! by side.
 
 #![expect(
     clippy::unwrap_used,
@@ -134,25 +136,27 @@ fn a_message_made_of_anothers_bytes_allocates_nothing() {
     for (dialect, name, _, wire) in wires() {
         let view = dialect.index(&wire).unwrap();
         let mut buffer = [0; 2048];
+        let changes: [(u8, Option<&[u8]>); 2] = [(11, Some(b"000077")), (52, None)];
         assert_allocates_nothing(&format!("relay: {name}"), || {
-            let changes: [(u8, Option<&[u8]>); 2] = [(11, Some(b"000077")), (52, None)];
-            let len = view.relay(&changes, &mut buffer).unwrap();
-            let relayed = dialect.index(&buffer[..len]).unwrap();
-            assert_eq!(relayed.value(11).unwrap().number(), Some(77));
-            assert!(!relayed.has(52));
+            view.relay(&changes, &mut buffer).unwrap();
         });
+        let len = view.relay(&changes, &mut buffer).unwrap();
+        let relayed = dialect.index(&buffer[..len]).unwrap();
+        assert_eq!(relayed.value(11).unwrap().number(), Some(77));
+        assert!(!relayed.has(52));
+        let mti = view.mti().response().unwrap_or(Mti::FINANCIAL_REQUEST);
+        let keep = Bitmap::of(&[3, 4, 7, 11, 12, 13, 37, 41, 42, 49]);
+        // Two characters in 1987, three after.
+        let code = dialect
+            .field(39)
+            .map_or(2, |field| usize::from(field.length().max()));
+        let changes: [(u8, Option<&[u8]>); 1] = [(39, b"000".get(..code))];
         assert_allocates_nothing(&format!("answer: {name}"), || {
-            let mti = view.mti().response().unwrap_or(Mti::FINANCIAL_REQUEST);
-            let keep = Bitmap::of(&[3, 4, 7, 11, 12, 13, 37, 41, 42, 49]);
-            // Two characters in 1987, three after.
-            let code = dialect
-                .field(39)
-                .map_or(2, |field| usize::from(field.length().max()));
-            let changes: [(u8, Option<&[u8]>); 1] = [(39, b"000".get(..code))];
-            let len = view.rewrite(mti, keep, &changes, &mut buffer);
-            let answer = dialect.index(&buffer[..len.unwrap()]).unwrap();
-            assert_eq!(answer.mti(), mti);
+            view.rewrite(mti, keep, &changes, &mut buffer).unwrap();
         });
+        let len = view.rewrite(mti, keep, &changes, &mut buffer).unwrap();
+        let answer = dialect.index(&buffer[..len]).unwrap();
+        assert_eq!(answer.mti(), mti);
     }
 }
 
@@ -203,6 +207,8 @@ fn uncommon_encodings_allocate_nothing_either() {
         .set(52, &[0xA5; 8]);
     let mut buffer = [0; 512];
     let mut scratch = [0; 512];
+    let len = dialect.encode_into(&message, &mut buffer).unwrap();
+    dialect.read(&buffer[..len]).unwrap();
     assert_allocates_nothing("uncommon encodings", || {
         let len = dialect.encode_into(&message, &mut buffer).unwrap();
         let view = dialect.read(&buffer[..len]).unwrap();
@@ -233,4 +239,35 @@ fn only_padding_allocates() {
         });
         assert_eq!(taken.count_total, allocations, "{value}");
     }
+}
+
+/// Sets of fields that a stranger makes up fill a table of fixed size, and then cost nothing.
+#[test]
+fn sets_of_fields_are_remembered_up_to_a_bound() {
+    let digits = Field::new("any", Class::N, Encoding::Ascii, Length::Fixed(1)).unwrap();
+    let mut builder = Dialect::builder("sets");
+    for de in 2..=64 {
+        builder = builder.field(de, digits.clone());
+    }
+    let dialect = builder.build().unwrap();
+    let taken = measure(|| {
+        for set in 1..20_000_u64 {
+            read_set(&dialect, set << 20);
+        }
+    });
+    assert!((1..=1 << 20).contains(&taken.bytes_current), "{taken:?}");
+    assert_allocates_nothing("sets not remembered", || {
+        for set in 20_000..30_000_u64 {
+            read_set(&dialect, set << 20);
+        }
+    });
+}
+
+/// A message of these fields, of a digit each.
+fn read_set(dialect: &Dialect, set: u64) {
+    let mut wire = [b'0'; 80];
+    wire[1] = b'8';
+    wire[4..12].copy_from_slice(&set.to_be_bytes());
+    let count = usize::try_from(set.count_ones()).unwrap();
+    dialect.read(&wire[..12 + count]).unwrap();
 }

@@ -87,7 +87,7 @@ impl Dialect {
             if op.check == run.0 && place.start == run.1.end {
                 run.1.end = place.end;
             } else {
-                run.0.passes(values.get(run.1)?).then_some(())?;
+                run.0.holds(values.get(run.1)?).then_some(())?;
                 run = (op.check, place.clone());
             }
             if place.start == pending.end {
@@ -97,7 +97,7 @@ impl Dialect {
                 pending = place;
             }
         }
-        run.0.passes(values.get(run.1)?).then_some(())?;
+        run.0.holds(values.get(run.1)?).then_some(())?;
         out.put_all(values.get(pending)?);
         let needed = out.len();
         (needed <= len.min(usize::from(u16::MAX))).then_some(needed)
@@ -271,7 +271,7 @@ fn put_swiftly(op: Op, value: &[u8], out: &mut impl Sink) -> Option<()> {
         Reach::Ascii3 | Reach::AsciiHex3 | Reach::Bcd4 => units <= len && units < 1000,
         Reach::Plain | Reach::Unknown => false,
     };
-    if !fits || !text.passes(value) {
+    if !fits || !text.holds(value) {
         return None;
     }
     put_length(op.reach, units, out)?;
@@ -291,17 +291,40 @@ fn put_swiftly(op: Op, value: &[u8], out: &mut impl Sink) -> Option<()> {
 /// Appends the length prefix of a field of common form; None where it cannot say so much.
 #[inline(always)]
 fn put_length(reach: Reach, units: usize, out: &mut impl Sink) -> Option<()> {
-    let short = u16::try_from(units).ok().filter(|units| *units < 1000)?;
-    let digit = |number: u16| u8::try_from(number % 10).unwrap_or(0);
-    let (a, b, c) = (digit(short / 100), digit(short / 10), digit(short));
+    let [a, b, c] = *NUMBERS.get(units)?;
     match reach {
         Reach::Fixed => {}
-        Reach::Ascii3 | Reach::AsciiHex3 => out.put_all(&[b'0' + a, b'0' + b, b'0' + c]),
+        Reach::Ascii3 | Reach::AsciiHex3 => out.put_all(&[a, b, c].map(|digit| b'0' | digit)),
         Reach::Bcd4 => out.put_all(&[a, b << 4 | c]),
         _ if a > 0 => return None,
-        Reach::Ascii2 => out.put_all(&[b'0' + b, b'0' + c]),
+        Reach::Ascii2 => out.put_all(&[b'0' | b, b'0' | c]),
         Reach::Bcd2 | Reach::BcdPacked2 => out.put(b << 4 | c),
         Reach::Plain | Reach::Unknown => return None,
     }
     Some(())
+}
+
+/// The three digits of each number below 1000.
+static NUMBERS: [[u8; 3]; 1000] = numbers();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated at compile time; every index is below 1000"
+)]
+const fn numbers() -> [[u8; 3]; 1000] {
+    let mut numbers = [[0; 3]; 1000];
+    let mut number = 1;
+    while number < 1000 {
+        let [mut a, mut b, mut c] = numbers[number - 1];
+        c += 1;
+        if c == 10 {
+            (b, c) = (b + 1, 0);
+        }
+        if b == 10 {
+            (a, b) = (a + 1, 0);
+        }
+        numbers[number] = [a, b, c];
+        number += 1;
+    }
+    numbers
 }

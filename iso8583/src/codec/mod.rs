@@ -7,6 +7,7 @@
 mod check;
 mod encode;
 mod field;
+mod layout;
 mod plan;
 mod rewrite;
 mod view;
@@ -43,9 +44,7 @@ impl Dialect {
     /// Where the bytes are not exactly one message of this dialect: the error names the element
     /// and the byte, and comes with what was read before.
     pub fn decode(&self, bytes: &[u8]) -> Result<Message, Box<Undecodable>> {
-        let mut view = View::unread(self, bytes);
-        let swift = self.swift(&mut view, crate::Bitmap::LAST);
-        if swift.and_then(|()| self.judge(&view)).is_some() {
+        if let Some(view) = self.swift::<true>(bytes, crate::Bitmap::LAST) {
             return view.taken();
         }
         match self.plain::<true>(bytes, crate::Bitmap::LAST) {

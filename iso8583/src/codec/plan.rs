@@ -1,5 +1,7 @@
 //! The table of a dialect made ready for walking: ten bytes a data element.
 
+use crate::bitmap::Bitmap;
+use crate::codec::layout::{Layout, Layouts};
 use crate::spec::{Align, Class, Counting, Dialect, Encoding, Field, Length, Prefix, PrefixCoding};
 
 /// What the walk has to know of each data element, by its number.
@@ -8,6 +10,7 @@ pub(crate) struct Plan {
     ops: Box<[Op; 256]>,
     /// Do most values stand on the wire as they are?
     plain: bool,
+    layouts: Layouts,
 }
 
 impl Default for Plan {
@@ -15,6 +18,7 @@ impl Default for Plan {
         Self {
             ops: Box::new([Op::UNKNOWN; 256]),
             plain: false,
+            layouts: Layouts::default(),
         }
     }
 }
@@ -31,6 +35,16 @@ impl Plan {
         let plain = plan.ops.iter().filter(|op| op.identity).count();
         plan.plain = plain * 2 > dialect.fields().count();
         plan
+    }
+
+    /// The sets of fields that were met before.
+    pub(crate) const fn layouts(&self) -> &Layouts {
+        &self.layouts
+    }
+
+    /// Remembers what these fields make of a message, if there is room.
+    pub(crate) fn learn(&self, present: Bitmap) {
+        self.layouts.keep(present, || Layout::new(self, present));
     }
 
     /// What to do with each data element.
@@ -65,9 +79,7 @@ pub(crate) struct Op {
     pub(crate) check: Check,
     /// Bytes of the length prefix.
     pub(crate) prefix: u8,
-    /// Is the prefix of another kind than the value, so that it is not checked with it?
-    pub(crate) apart: bool,
-    /// Must more be looked at than a run of neighbours shows?
+    /// Must more be looked at than each of its bytes?
     pub(crate) alone: bool,
     /// Does a zero fill the first nibble?
     pub(crate) odd: bool,
@@ -102,7 +114,7 @@ pub(crate) enum Reach {
     Plain,
 }
 
-/// What the bytes of a field must be. Neighbours with one check are checked at once.
+/// What each byte of a field must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Check {
     /// Anything.
@@ -126,11 +138,10 @@ pub(crate) enum Check {
 }
 
 impl Op {
-    const UNKNOWN: Self = Self {
+    pub(crate) const UNKNOWN: Self = Self {
         reach: Reach::Unknown,
         check: Check::Plain,
         prefix: 0,
-        apart: false,
         alone: true,
         odd: false,
         composite: false,
@@ -153,19 +164,10 @@ impl Op {
         let packed = check == Check::Packed || check == Check::PackedTrack;
         let odd = matches!(field.length(), Length::Fixed(units) if packed && units % 2 == 1);
         let composite = field.content().is_some();
-        let like_value = match field.length() {
-            Length::Fixed(_) => true,
-            Length::Variable { prefix, .. } => match prefix.coding {
-                PrefixCoding::Ascii => !packed,
-                PrefixCoding::Bcd => packed,
-                PrefixCoding::Ebcdic | PrefixCoding::Binary | PrefixCoding::Hex => false,
-            },
-        };
         Self {
             reach,
             check,
             prefix,
-            apart: !like_value,
             alone: odd || composite || check == Check::Plain || reach == Reach::BcdPacked2,
             odd,
             composite,

@@ -81,6 +81,7 @@ impl View<'_> {
         out: &mut Room<'_>,
     ) -> Result<(), EncodeError> {
         let mut pending = 0..0;
+        let mut segments = self.segments();
         for de in present.iter() {
             let fault = |kind| EncodeError { de, kind };
             // Of two changes of one field the last one holds.
@@ -90,8 +91,8 @@ impl View<'_> {
                 pending = 0..0;
                 self.dialect().put_field(de, value, out).map_err(fault)?;
             } else if kept.contains(de) {
-                let place = self
-                    .segment(de)
+                let place = segments
+                    .find_map(|(at, place)| (at == de).then_some(place))
                     .ok_or_else(|| fault(EncodeErrorKind::NotWalked))?;
                 if pending.end == place.start && !pending.is_empty() {
                     pending.end = place.end;

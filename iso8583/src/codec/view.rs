@@ -4,8 +4,8 @@ use core::fmt;
 use core::ops::Range;
 
 use crate::bitmap::Bitmap;
+use crate::codec::layout::{Bases, Layout};
 use crate::codec::plan::Check;
-use crate::codec::walk::ENDS;
 use crate::element::{Pan, Track2};
 use crate::encoding::{Room, bcd};
 use crate::error::{DecodeError, DecodeErrorKind, InvalidElement, Path};
@@ -33,29 +33,17 @@ pub struct View<'a> {
     pub(super) mti: Mti,
     /// Fields the bitmap announces.
     pub(super) present: Bitmap,
+    /// The last data element that was walked over, or may be absent.
+    pub(super) until: u8,
     /// Where the maps end and the first field starts.
     pub(super) first: u16,
-    /// How many fields were walked over.
-    pub(super) walked: u8,
-    /// Where each of those ends.
-    pub(super) ends: [u16; ENDS],
+    /// What is known of messages with these fields; None where they are walked over anew.
+    pub(super) layout: Option<&'a Layout>,
+    /// Where each stretch of the layout starts.
+    pub(super) bases: Bases,
 }
 
 impl<'a> View<'a> {
-    /// Before the walk.
-    #[inline]
-    pub(super) const fn unread(dialect: &'a Dialect, bytes: &'a [u8]) -> Self {
-        Self {
-            dialect,
-            bytes,
-            mti: Mti::NETWORK_REQUEST,
-            present: Bitmap::EMPTY,
-            first: 0,
-            walked: 0,
-            ends: [0; ENDS],
-        }
-    }
-
     /// The message type.
     #[must_use]
     pub const fn mti(&self) -> Mti {
@@ -90,8 +78,19 @@ impl<'a> View<'a> {
 
     /// The value of a data element; None where the message has none, or the scan ended before it.
     #[must_use]
+    #[inline]
     pub fn value(&self, de: u8) -> Option<Value<'a>> {
-        let range = self.segment(de)?;
+        self.value_in(de, self.segment(de)?)
+    }
+
+    /// Every value that was walked over, ascending by data element.
+    pub fn values(&self) -> impl Iterator<Item = (u8, Value<'a>)> {
+        self.segments()
+            .filter_map(|(de, range)| Some((de, self.value_in(de, range)?)))
+    }
+
+    #[inline]
+    fn value_in(&self, de: u8, range: Range<usize>) -> Option<Value<'a>> {
         let field = self.dialect.field(de)?;
         let op = self.dialect.plan().op(de);
         if op.identity {
@@ -102,44 +101,69 @@ impl<'a> View<'a> {
                 content,
                 units: content.len(),
                 at,
+                plain: true,
                 check: op.check,
             });
         }
-        let place = field.locate(self.bytes, range.start).ok()?;
+        self.value_located(field, op.check, range.start)
+    }
+
+    #[inline(never)]
+    fn value_located(&self, field: &'a Field, check: Check, start: usize) -> Option<Value<'a>> {
+        let place = field.locate(self.bytes, start).ok()?;
         Some(Value {
             field,
             content: self.bytes.get(place.start..place.end)?,
             units: place.units,
             at: place.start,
-            check: op.check,
+            plain: false,
+            check,
         })
-    }
-
-    /// Every value that was walked over, ascending by data element.
-    pub fn values(&self) -> impl Iterator<Item = (u8, Value<'a>)> {
-        self.present
-            .iter()
-            .filter_map(|de| Some((de, self.value(de)?)))
     }
 
     /// Where a data element stands, with its length prefix, in bytes from the start of the message.
     #[must_use]
+    #[inline]
     pub fn segment(&self, de: u8) -> Option<Range<usize>> {
-        if !self.present.contains(de) {
-            return None;
+        match self.layout {
+            Some(layout) => self.segment_by(layout, de),
+            None => self.segment_anew(de),
         }
-        let rank = self.present.rank(de);
-        if rank >= usize::from(self.walked) {
-            return None;
-        }
-        let end = self.ends.get(rank)?;
-        Some(self.start_of(rank)..usize::from(*end))
     }
 
-    /// Where the field of a rank starts, or where the last one ends.
-    pub(super) fn start_of(&self, rank: usize) -> usize {
-        let before = rank.checked_sub(1).and_then(|rank| self.ends.get(rank));
-        usize::from(before.copied().unwrap_or(self.first))
+    #[cold]
+    #[inline(never)]
+    fn segment_anew(&self, de: u8) -> Option<Range<usize>> {
+        let mut segments = self.segments();
+        segments.find_map(|(at, range)| (at == de).then_some(range))
+    }
+
+    #[inline]
+    fn segment_by(&self, layout: &Layout, de: u8) -> Option<Range<usize>> {
+        let slot = layout.slot(de).filter(|_| de <= self.until)?;
+        let stretch = usize::from(slot.stretch);
+        let start = usize::from(*self.bases.get(stretch)?) + usize::from(slot.offset);
+        let end = if slot.variable {
+            usize::from(*self.bases.get(stretch + 1)?)
+        } else {
+            start + usize::from(slot.len)
+        };
+        Some(start..end)
+    }
+
+    /// Every data element that was walked over, with its place.
+    pub(super) fn segments(&self) -> impl Iterator<Item = (u8, Range<usize>)> {
+        let ops = self.dialect.plan().ops();
+        let mut at = usize::from(self.first);
+        let until = self.until;
+        let walked = self.present.iter().take_while(move |de| *de <= until);
+        walked.map_while(move |de| {
+            let start = at;
+            at = self
+                .dialect
+                .end_of(*ops.get(usize::from(de))?, de, self.bytes, start)?;
+            Some((de, start..at))
+        })
     }
 
     /// The card number: DE 2, else that of track 2 (DE 35). None where the message has neither.
@@ -189,6 +213,8 @@ pub struct Value<'a> {
     content: &'a [u8],
     units: usize,
     at: usize,
+    /// Is the value on the wire what it is in canonical form, if it passes the check?
+    plain: bool,
     check: Check,
 }
 
@@ -238,15 +264,28 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// Where the content is not what the dialect says, or the value is longer than `scratch`.
+    #[inline]
     pub fn reveal<'b>(&self, scratch: &'b mut [u8]) -> Result<&'b [u8], DecodeErrorKind>
     where
         'a: 'b,
     {
-        if self.is_plain() {
+        if self.plain {
             // All at once, and one by one only to say which is wrong.
-            if self.check == Check::Plain || !self.check.passes(self.content) {
+            if !self.check.passes(self.content) {
                 self.field.check(self.content, self.units)?;
             }
+            return Ok(self.content);
+        }
+        self.translate(scratch)
+    }
+
+    #[inline(never)]
+    fn translate<'b>(&self, scratch: &'b mut [u8]) -> Result<&'b [u8], DecodeErrorKind>
+    where
+        'a: 'b,
+    {
+        if matches!(self.field.encoding(), Encoding::Ascii | Encoding::Binary) {
+            self.field.check(self.content, self.units)?;
             return Ok(self.content);
         }
         let max = scratch.len();
@@ -261,11 +300,6 @@ impl<'a> Value<'a> {
     #[must_use]
     pub const fn reveal_wire(&self) -> &'a [u8] {
         self.content
-    }
-
-    /// Is the value on the wire what it is in canonical form?
-    const fn is_plain(&self) -> bool {
-        matches!(self.field.encoding(), Encoding::Ascii | Encoding::Binary)
     }
 
     /// Is the value what the dialect says, with all its subfields? The subfield that is not comes

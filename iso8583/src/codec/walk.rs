@@ -1,19 +1,17 @@
-//! The walk over a message: field by field to the end, or as far as is asked.
+//! The walk over a message: to the end, or as far as is asked.
 //!
-//! There are two walks that agree. The swift one knows the common shapes, says only yes or no, and
-//! checks neighbours together; where it says no, the plain one goes the same way field by field and
-//! says where and why.
+//! There are two walks that agree. The swift one goes by the [`Layout`] of a bitmap that was met
+//! before and says only yes or no; where it says no, the plain one goes the same way field by
+//! field, says where and why, and remembers the layout of what is good.
 
 use crate::bitmap::Bitmap;
+use crate::codec::layout::{Bases, Layout};
 use crate::codec::plan::{Check, Op, Reach};
 use crate::codec::view::View;
 use crate::encoding::{bcd, ebcdic, hex};
 use crate::error::{DecodeError, DecodeErrorKind, Path};
 use crate::mti::Mti;
-use crate::spec::{BitmapForm, Class, CodePage, Dialect, Maps, MtiCoding};
-
-/// Room for the end of every field there can be.
-pub(super) const ENDS: usize = 192;
+use crate::spec::{BitmapCoding, BitmapForm, Class, CodePage, Dialect, Maps, MtiCoding};
 
 /// What a walk that failed had read: nothing where not even the MTI was one.
 pub(super) struct Stopped<'a> {
@@ -29,9 +27,8 @@ impl Dialect {
     /// Where the bytes before that are no message of this dialect.
     pub fn scan<'a>(&'a self, bytes: &'a [u8], wanted: Bitmap) -> Result<View<'a>, DecodeError> {
         let until = wanted.last().unwrap_or(0);
-        let mut view = View::unread(self, bytes);
-        match self.swift(&mut view, until) {
-            Some(()) => Ok(view),
+        match self.swift::<false>(bytes, until) {
+            Some(view) => Ok(view),
             None => self.retrace::<false>(bytes, until),
         }
     }
@@ -41,9 +38,8 @@ impl Dialect {
     /// # Errors
     /// Where the bytes are not fields, as long as they say, to the end.
     pub fn index<'a>(&'a self, bytes: &'a [u8]) -> Result<View<'a>, DecodeError> {
-        let mut view = View::unread(self, bytes);
-        match self.swift(&mut view, Bitmap::LAST) {
-            Some(()) => Ok(view),
+        match self.swift::<false>(bytes, Bitmap::LAST) {
+            Some(view) => Ok(view),
             None => self.retrace::<false>(bytes, Bitmap::LAST),
         }
     }
@@ -54,12 +50,8 @@ impl Dialect {
     /// Where the bytes are not exactly one message of this dialect: the error names the element
     /// and the byte.
     pub fn read<'a>(&'a self, bytes: &'a [u8]) -> Result<View<'a>, DecodeError> {
-        let mut view = View::unread(self, bytes);
-        match self
-            .swift(&mut view, Bitmap::LAST)
-            .and_then(|()| self.judge(&view))
-        {
-            Some(()) => Ok(view),
+        match self.swift::<true>(bytes, Bitmap::LAST) {
+            Some(view) => Ok(view),
             None => self.retrace::<true>(bytes, Bitmap::LAST),
         }
     }
@@ -95,7 +87,7 @@ impl Dialect {
                 )
             }
         };
-        let mti = Mti::try_from(&digits[..]).map_err(|_| DecodeErrorKind::Class {
+        let mti = Mti::of(digits).ok_or_else(|| DecodeErrorKind::Class {
             position: Class::N.first_foreign(&digits).unwrap_or(1),
             class: Class::N.notation(),
         })?;
@@ -158,70 +150,121 @@ impl Dialect {
         }
     }
 
-    /// The swift walk. None where anything is wrong.
+    /// The swift walk. None where anything is wrong, or the layout is not known.
     #[inline]
-    pub(super) fn swift(&self, view: &mut View<'_>, until: u8) -> Option<()> {
-        let bytes = view.bytes;
+    pub(super) fn swift<'a, const STRICT: bool>(
+        &'a self,
+        bytes: &'a [u8],
+        until: u8,
+    ) -> Option<View<'a>> {
         if bytes.len() > usize::from(u16::MAX) {
             return None;
         }
-        let (mti, at) = self.mti_at(bytes, self.lead().len()).ok()?;
-        let (present, mut at) = self.maps_at(bytes, at).ok()?;
-        view.mti = mti;
-        view.present = present;
-        view.first = u16::try_from(at).ok()?;
-        let ops = self.plan().ops();
-        let wanted = present.up_to(until);
-        let mut ends = view.ends.iter_mut();
-        for (lowest, map) in [1_u8, 65, 129].into_iter().zip(wanted.maps()) {
-            let mut rest = map;
-            while rest != 0 {
-                let place = rest.leading_zeros();
-                rest ^= 1 << 63 >> place;
-                let de = lowest + u8::try_from(place).ok()?;
-                at = self.end_of(ops.get(usize::from(de))?, de, bytes, at)?;
-                // What is cut off here lies behind the end, and is found out below.
-                let [low, high, ..] = at.to_le_bytes();
-                *ends.next()? = u16::from_le_bytes([low, high]);
-            }
+        let (mti, present, first) = self.swift_start(bytes)?;
+        let layout = self.plan().layouts().of(present)?;
+        let mut bases = Bases::default();
+        let end = self.swift_fields(layout, bytes, first, until, &mut bases)?;
+        if end > bytes.len() || end < bytes.len() && until >= Bitmap::LAST {
+            return None;
         }
-        view.walked = u8::try_from(wanted.len()).ok()?;
-        (at == bytes.len() || at < bytes.len() && until < Bitmap::LAST).then_some(())
+        if STRICT {
+            self.judge(layout, bytes, &bases)?;
+        }
+        Some(View {
+            dialect: self,
+            bytes,
+            mti,
+            present,
+            until,
+            first: low_half(first),
+            layout: Some(layout),
+            bases,
+        })
     }
 
-    /// Checks every field that was walked over, neighbours of one kind together.
-    #[inline]
-    pub(super) fn judge(&self, view: &View<'_>) -> Option<()> {
-        let bytes = view.bytes;
-        let ops = self.plan().ops();
-        let mut at = usize::from(view.first);
-        let mut run = (Check::Nothing, at);
-        let mut ends = view.ends.iter();
-        for (lowest, map) in [1_u8, 65, 129].into_iter().zip(view.present.maps()) {
-            let mut rest = map;
-            while rest != 0 {
-                let place = rest.leading_zeros();
-                rest ^= 1 << 63 >> place;
-                let de = lowest + u8::try_from(place).ok()?;
-                let op = ops.get(usize::from(de))?;
-                if op.check != run.0 || op.apart {
-                    run.0.passes(bytes.get(run.1..at)?).then_some(())?;
-                    let prefix = if op.apart { op.prefix } else { 0 };
-                    run = (op.check, at + usize::from(prefix));
-                }
-                if op.alone {
-                    self.judge_alone(op, de, bytes, at)?;
-                }
-                at = usize::from(*ends.next()?);
+    /// MTI, maps, and where the first field starts.
+    #[inline(always)]
+    fn swift_start(&self, bytes: &[u8]) -> Option<(Mti, Bitmap, usize)> {
+        let lead = self.lead().len();
+        let (mti, at) = match self.mti() {
+            MtiCoding::Ascii => (Mti::of(*bytes.get(lead..)?.first_chunk()?)?, lead + 4),
+            MtiCoding::Bcd | MtiCoding::Ebcdic => self.mti_at(bytes, lead).ok()?,
+        };
+        let BitmapCoding { form, maps } = self.bitmap();
+        if matches!(maps, Maps::UpTo(_)) && form != BitmapForm::EbcdicHex {
+            let rest = bytes.get(at..)?;
+            let (first, width) = if form == BitmapForm::Binary {
+                (u64::from_be_bytes(*rest.first_chunk()?), 8)
+            } else {
+                (hex::number(rest.first_chunk::<16>()?)?, 16)
+            };
+            let (present, more) = Bitmap::from_primary(first);
+            if !more {
+                return Some((mti, present, at + width));
             }
         }
-        run.0.passes(bytes.get(run.1..at)?).then_some(())
+        let (present, first) = self.maps_at(bytes, at).ok()?;
+        Some((mti, present, first))
+    }
+
+    /// From one field of variable length to the next; where the last one asked for ends.
+    #[inline(always)]
+    fn swift_fields(
+        &self,
+        layout: &Layout,
+        bytes: &[u8],
+        first: usize,
+        until: u8,
+        bases: &mut Bases,
+    ) -> Option<usize> {
+        let last = layout.last_slot(until);
+        let mut at = first;
+        let whole = usize::from(last.stretch) + usize::from(last.variable);
+        let mut bases = bases.iter_mut();
+        for (stretch, base) in layout.stretches.iter().take(whole).zip(&mut bases) {
+            *base = low_half(at);
+            at += usize::from(stretch.fixed);
+            at = self.end_of(stretch.op, stretch.de, bytes, at)?;
+        }
+        *bases.next()? = low_half(at);
+        if last.variable {
+            return Some(at);
+        }
+        Some(at + usize::from(last.offset) + usize::from(last.len))
+    }
+
+    /// Checks every field that was walked over.
+    #[inline]
+    pub(super) fn judge(&self, layout: &Layout, bytes: &[u8], bases: &Bases) -> Option<()> {
+        layout.rows_hold(bytes, bases).then_some(())?;
+        let ends = bases.iter().skip(1);
+        for ((stretch, base), end) in layout.stretches.iter().zip(bases).zip(ends) {
+            if stretch.de == 0 {
+                break;
+            }
+            let (op, at) = (stretch.op, usize::from(*base) + usize::from(stretch.fixed));
+            let content = bytes.get(at + usize::from(op.prefix)..usize::from(*end))?;
+            op.check.passes(content).then_some(())?;
+            if op.alone {
+                self.judge_alone(op, stretch.de, bytes, at)?;
+            }
+        }
+        for single in layout.singles.iter() {
+            let base = bases.get(usize::from(single.stretch))?;
+            let at = usize::from(*base) + usize::from(single.offset);
+            let content = bytes.get(at..at + usize::from(single.len))?;
+            single.op.check.passes(content).then_some(())?;
+            if single.op.alone {
+                self.judge_alone(single.op, single.de, bytes, at)?;
+            }
+        }
+        Some(())
     }
 
     /// Where the field at `at` ends. That may be behind the end of the message: whoever looks at
     /// what follows finds nothing there.
     #[inline(always)]
-    fn end_of(&self, op: &Op, de: u8, bytes: &[u8], at: usize) -> Option<usize> {
+    pub(super) fn end_of(&self, op: Op, de: u8, bytes: &[u8], at: usize) -> Option<usize> {
         let len = usize::from(op.len);
         let (prefix, wire) = match op.reach {
             Reach::Fixed => return Some(at + len),
@@ -240,9 +283,9 @@ impl Dialect {
         Some(at + prefix + wire)
     }
 
-    /// Checks what a run of neighbours does not show.
+    /// Checks what the class of each byte does not show.
     #[inline(never)]
-    fn judge_alone(&self, op: &Op, de: u8, bytes: &[u8], at: usize) -> Option<()> {
+    fn judge_alone(&self, op: Op, de: u8, bytes: &[u8], at: usize) -> Option<()> {
         if op.check == Check::Packed || op.check == Check::PackedTrack {
             // A zero fills the first nibble; of a length the last digit says whether it does.
             let fills = if op.reach == Reach::BcdPacked2 {
@@ -275,12 +318,25 @@ impl Dialect {
         bytes: &'a [u8],
         until: u8,
     ) -> Result<View<'a>, Box<Stopped<'a>>> {
-        let walked = self.plain_walk::<STRICT>(bytes, until);
+        let view = self.plain_walk::<STRICT>(bytes, until)?;
+        // Only a message that is fine to its end leaves something behind.
+        if until >= Bitmap::LAST || self.plain_walk::<false>(bytes, Bitmap::LAST).is_ok() {
+            self.plan().learn(view.present);
+        }
         debug_assert!(
-            walked.is_err(),
-            "the swift walk refuses what the plain one takes"
+            self.plan().layouts().of(view.present).is_none() || self.agrees::<STRICT>(&view),
+            "the swift walk differs from the plain one"
         );
-        walked
+        Ok(view)
+    }
+
+    /// Does the swift walk find every field where the plain one did?
+    fn agrees<const STRICT: bool>(&self, plain: &View<'_>) -> bool {
+        self.swift::<STRICT>(plain.bytes, plain.until)
+            .is_some_and(|swift| {
+                let mut elements = 0..=Bitmap::LAST;
+                elements.all(|de| swift.segment(de) == plain.segment(de))
+            })
     }
 
     fn plain_walk<'a, const STRICT: bool>(
@@ -304,13 +360,20 @@ impl Dialect {
         let (mti, at) = self
             .mti_at(bytes, lead)
             .map_err(|kind| stopped(Path::Mti, lead.min(bytes.len()), kind, None))?;
-        let mut view = View::unread(self, bytes);
-        view.mti = mti;
-        view.first = u16::try_from(at).unwrap_or(u16::MAX);
+        let mut view = View {
+            dialect: self,
+            bytes,
+            mti,
+            present: Bitmap::EMPTY,
+            until: 0,
+            first: low_half(at),
+            layout: None,
+            bases: Bases::default(),
+        };
         match self.maps_at(bytes, at) {
             Ok((present, end)) => {
                 view.present = present;
-                view.first = u16::try_from(end).unwrap_or(u16::MAX);
+                view.first = low_half(end);
             }
             Err(kind) => return Err(stopped(Path::Bitmap, at, kind, Some(view))),
         }
@@ -347,12 +410,10 @@ impl Dialect {
                     },
                 )?;
             }
-            if let Some(end) = view.ends.get_mut(usize::from(view.walked)) {
-                *end = u16::try_from(place.end).unwrap_or(u16::MAX);
-            }
-            view.walked += 1;
+            view.until = de;
             at = place.end;
         }
+        view.until = until;
         match view.bytes.len().saturating_sub(at) {
             found if found > 0 && until >= Bitmap::LAST => Err(DecodeError {
                 path: Path::End,
@@ -362,6 +423,14 @@ impl Dialect {
             _ => Ok(()),
         }
     }
+}
+
+/// A place in a message, which is no longer than it can say. What is cut off here lies behind the
+/// end, and is found out by whoever looks there.
+#[inline(always)]
+pub(super) fn low_half(at: usize) -> u16 {
+    let [low, high, ..] = at.to_le_bytes();
+    u16::from_le_bytes([low, high])
 }
 
 #[inline(always)]
@@ -388,4 +457,82 @@ fn bcd2(bytes: &[u8], at: usize) -> Option<usize> {
 #[inline(always)]
 fn bcd4(bytes: &[u8], at: usize) -> Option<usize> {
     Some(bcd2(bytes, at)? * 100 + bcd2(bytes, at + 1)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::*;
+    use crate::message::Message;
+
+    fn purchase() -> Message {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        let elements: [(u8, &[u8]); 19] = [
+            (2, b"9999990100000005"),
+            (3, b"000000"),
+            (4, b"000000015000"),
+            (7, b"0315023015"),
+            (11, b"000123"),
+            (18, b"5411"),
+            (22, b"051"),
+            (28, b"C00000100"),
+            (32, b"450001"),
+            (35, b"9999990100000005=30121010000000000000"),
+            (37, b"607411000123"),
+            (41, b"TERM0001"),
+            (42, b"MERCHANT0000001"),
+            (43, b"TOYLAND STORE 1          SEOUL        KR"),
+            (49, b"410"),
+            (52, &[0xA5; 8]),
+            (55, b"\x9f\x26\x08\x01\x02\x03\x04\x05\x06\x07\x08"),
+            (60, b"0"),
+            (102, b"100200300400"),
+        ];
+        for (de, value) in elements {
+            message.set(de, value);
+        }
+        message
+    }
+
+    /// Every byte of a message, changed in every way that may make a difference.
+    #[test]
+    fn the_swift_walk_refuses_what_the_plain_one_refuses() {
+        let mut refused = 0;
+        for dialect in Dialect::built_in() {
+            let mut message = purchase();
+            let mut wire = BytesMut::new();
+            while let Err(error) = dialect.encode(&message, &mut wire) {
+                // Other years have other elements under some numbers.
+                message.remove(error.de);
+            }
+            assert!(message.present().len() > 8, "{}", dialect.name());
+            dialect.read(&wire).unwrap();
+            for place in 0..wire.len() {
+                let before = wire[place];
+                for change in 0..=u8::MAX {
+                    let edge = [0x00, 0x09, 0x0A, 0x0F].contains(&(change & 0x0F));
+                    if !edge && change.abs_diff(before) > 1 && change != 0x7F && change != b'=' {
+                        continue;
+                    }
+                    wire[place] = change;
+                    let plain = dialect.plain_walk::<true>(&wire, Bitmap::LAST);
+                    let swift = dialect.swift::<true>(&wire, Bitmap::LAST);
+                    let known = plain.as_ref().is_ok_and(|view| {
+                        let layouts = dialect.plan().layouts();
+                        layouts.of(view.present).is_some()
+                    });
+                    assert_eq!(
+                        swift.is_some(),
+                        known,
+                        "{} with {change:02X} at {place}",
+                        dialect.name()
+                    );
+                    refused += usize::from(plain.is_err());
+                }
+                wire[place] = before;
+            }
+        }
+        assert!(refused > 50_000, "{refused}");
+    }
 }
