@@ -1,6 +1,7 @@
 //! Values that are of their class, but can hardly be meant: a thirteenth month, a currency that
 //! is none. They tell a wrong dialect from the right one, and a faulty sender from a good one.
 
+use iso8583::element::{Pan, Track2};
 use iso8583::{Message, words};
 use thiserror::Error;
 
@@ -40,11 +41,36 @@ pub fn doubts(message: &Message) -> Vec<Doubt> {
     doubts
 }
 
+/// Elements whose value is unusual, though somebody may mean it: a code without a meaning, a
+/// track without a check digit, a text behind a blank. They tell likely readings from others.
+pub(super) fn oddities(message: &Message) -> Vec<u8> {
+    let stan = message.field(11);
+    let is_odd = |(de, value): &(u8, &[u8])| match de {
+        3 => {
+            !(value.len() == 6
+                && [part(value, 2, 4), part(value, 4, 6)]
+                    .iter()
+                    .all(|it| words::account(it).is_some_and(|it| it != "other account")))
+        }
+        18 | 19 | 20 | 22 | 25 | 39 | 54 | 70 | 90 => {
+            words::of(*de, message.mti(), value).is_none()
+        }
+        35 => !Track2::try_from(*value).is_ok_and(|track| track.pan().passes_luhn()),
+        // A reference is often the hour and the trace number.
+        37 => stan.is_some_and(|stan| !value.ends_with(stan)),
+        41 | 42 => value.starts_with(b" "),
+        // It ends with a country.
+        43 => value.starts_with(b" ") || !value.last().is_some_and(u8::is_ascii_alphabetic),
+        _ => false,
+    };
+    message.fields().filter(is_odd).map(|(de, _)| de).collect()
+}
+
 /// What a value should be and is not.
 fn doubt(de: u8, value: &[u8]) -> Option<&'static str> {
     let (fine, expected) = match de {
         2 => (
-            iso8583::element::Pan::try_from(value).is_ok_and(|pan| pan.passes_luhn()),
+            Pan::try_from(value).is_ok_and(|pan| pan.passes_luhn()),
             "a card number with its check digit",
         ),
         7 => (
