@@ -119,7 +119,7 @@ pub mod words;
 
 pub use bitmap::Bitmap;
 pub use codec::{Change, Undecodable, Value, View};
-pub use describe::Description;
+pub use describe::{Description, hidden_digits};
 pub use error::{
     DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind, InvalidElement, InvalidPath, Path,
     PathError, PathErrorKind,

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use anstyle::Style;
 use iso8583::composite::{Composite, Item};
 use iso8583::element::Pan;
-use iso8583::spec::{Class, Visibility};
-use iso8583::{Dialect, Message, Path, words};
+use iso8583::spec::{Class, Field, Length, Visibility};
+use iso8583::{Dialect, Message, Path, hidden_digits, words};
 use serde_json::{Map, Value};
 
 /// A message as the user wants to see it.
@@ -15,6 +15,7 @@ pub struct Shown<'a> {
     dialect: &'a Dialect,
     message: &'a Message,
     clear: bool,
+    hidden: &'a [u8],
 }
 
 /// A subfield as the user wants to see it.
@@ -40,7 +41,18 @@ impl<'a> Shown<'a> {
             dialect,
             message,
             clear,
+            hidden: &[],
         }
+    }
+
+    /// Hides data elements that may not be what they are taken for, unless all is in clear.
+    #[must_use]
+    pub const fn hiding(self, hidden: &'a [u8]) -> Self {
+        Self { hidden, ..self }
+    }
+
+    fn is_hidden(&self, de: u8) -> bool {
+        !self.clear && self.hidden.contains(&de)
     }
 
     /// The name of a data element in the dialect.
@@ -79,7 +91,8 @@ impl<'a> Shown<'a> {
     pub fn subfields(&self, de: u8) -> Vec<Subfield> {
         let mut found = Vec::new();
         let content = self.dialect.field(de).and_then(|field| field.content());
-        if let Some((content, value)) = content.zip(self.message.field(de)) {
+        let value = self.message.field(de).filter(|_| !self.is_hidden(de));
+        if let Some((content, value)) = content.zip(value) {
             self.walk(content, value, "", &mut found);
         }
         found
@@ -179,16 +192,28 @@ impl<'a> Shown<'a> {
         if self.clear {
             return plain(value, binary);
         }
-        match field.map(iso8583::spec::Field::visibility) {
+        if self.is_hidden(de) {
+            return HIDDEN.to_owned();
+        }
+        match field.map(Field::visibility) {
             // Not more of the whole than of its parts.
             Some(Visibility::Shown) if self.subfields(de).iter().all(|it| it.open) => {
-                plain(value, binary)
+                if binary || field.is_some_and(is_amount) {
+                    plain(value, binary)
+                } else {
+                    plain(&without_cards(value), false)
+                }
             }
             Some(Visibility::Partly) => {
                 Pan::try_from(value).map_or_else(|_| HIDDEN.to_owned(), |pan| pan.to_string())
             }
             Some(Visibility::Shown | Visibility::Never) | None => HIDDEN.to_owned(),
         }
+    }
+
+    /// What the code of a data element means.
+    fn words(&self, de: u8) -> Option<String> {
+        words::in_message(self.message, de).filter(|_| !self.is_hidden(de))
     }
 
     /// Writes the type, a line a field and a line a subfield.
@@ -208,7 +233,7 @@ impl<'a> Shown<'a> {
             } else {
                 write!(out, "{indent}  DE {de:<3} {name}")?;
             }
-            end_line(words::in_message(self.message, de).as_deref(), out)?;
+            end_line(self.words(de).as_deref(), out)?;
             for Subfield {
                 path,
                 name,
@@ -237,7 +262,7 @@ impl<'a> Shown<'a> {
             field.insert("de".to_owned(), de.into());
             field.insert("name".to_owned(), self.name(de).into());
             field.insert("value".to_owned(), self.of(de, value).into());
-            if let Some(says) = words::in_message(self.message, de) {
+            if let Some(says) = self.words(de) {
                 field.insert("words".to_owned(), says.into());
             }
             let subfields = self.subfields(de);
@@ -283,6 +308,17 @@ impl core::fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         core::fmt::Debug::fmt(self.message, f)
     }
+}
+
+/// Digits of a fixed length: none could be a card number, though they may pass for one.
+pub(crate) fn is_amount(field: &Field) -> bool {
+    field.class() == Class::N && matches!(field.length(), Length::Fixed(_))
+}
+
+/// Text with stars for the digits of card numbers that somebody put into it.
+fn without_cards(text: &[u8]) -> Vec<u8> {
+    let star = |(byte, hidden): (&u8, bool)| if hidden { b'*' } else { *byte };
+    text.iter().zip(hidden_digits(text)).map(star).collect()
 }
 
 /// Text without control characters, else hex.
@@ -350,6 +386,18 @@ mod tests {
       DE 49  currency code, transaction           410  KRW, Won
       DE 52  PIN data                             ****
     ");
+    }
+
+    #[test]
+    fn a_card_number_in_a_text_is_masked_and_an_amount_is_not_taken_for_one() {
+        let mut message = purchase();
+        message
+            .set(43, b"CARD 9999-9901-0000-0005             KOR")
+            .set(86, b"0000000000000000");
+        let shown = Shown::new(Dialect::iso87_ascii(), &message, false);
+        let place = shown.value(43).unwrap();
+        assert_eq!(place, "CARD 9999-99**-****-0005             KOR");
+        assert_eq!(shown.value(86).unwrap(), "0000000000000000");
     }
 
     #[test]

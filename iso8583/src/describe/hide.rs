@@ -10,9 +10,15 @@ use crate::encoding::hex;
 /// Digits of a card number.
 const CARD: core::ops::RangeInclusive<usize> = 13..=19;
 
-/// Which characters are not to be seen: of every run of 13 to 19 digits that passes Luhn, also
-/// with single blanks or dashes between, all but the digits a card number shows.
-pub(super) fn hidden(text: &[u8]) -> Vec<bool> {
+/// Which characters of a text are not to be seen, one by one: of every run of 13 to 19 digits that
+/// passes Luhn, also with single blanks or dashes between, all but the digits a card number shows.
+///
+/// ```
+/// let hidden = iso8583::hidden_digits(b"CARD 9999990100000005");
+/// assert_eq!(hidden.iter().filter(|hidden| **hidden).count(), 6);
+/// ```
+#[must_use]
+pub fn hidden_digits(text: &[u8]) -> Vec<bool> {
     let mut hidden = vec![false; text.len()];
     let groups: Vec<Group> = Groups { text, at: 0 }.collect();
     for first in 0..groups.len() {
@@ -83,7 +89,7 @@ pub(super) struct Text<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hidden = hidden(self.0);
+        let hidden = hidden_digits(self.0);
         let covered = |place: usize| hidden.get(place).copied().unwrap_or(true);
         if let Ok(text) = core::str::from_utf8(self.0) {
             return text.char_indices().try_for_each(|(place, character)| {
@@ -131,7 +137,7 @@ fn hidden_bytes(value: &[u8]) -> (Vec<bool>, Vec<bool>) {
         other => *other,
     };
     let text: Zeroizing<Vec<u8>> = Zeroizing::new(value.iter().map(ascii).collect());
-    (hidden(&digits), hidden(&text))
+    (hidden_digits(&digits), hidden_digits(&text))
 }
 
 /// The same bytes, zeros for the digits that are not to be seen.

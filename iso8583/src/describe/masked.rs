@@ -48,7 +48,7 @@ fn of_field(field: &Field, value: &[u8], depth: usize) -> Clear {
     match (field.visibility(), field.class()) {
         (Visibility::Shown, Class::B) => hide::without_cards(value),
         (Visibility::Shown, _) => {
-            let hidden = hide::hidden(value);
+            let hidden = hide::hidden_digits(value);
             let zero = |(byte, hidden): (&u8, bool)| if hidden { b'0' } else { *byte };
             Zeroizing::new(value.iter().zip(hidden).map(zero).collect())
         }

@@ -13,6 +13,7 @@ use crate::encoding::hex;
 use crate::message::Message;
 use crate::mti::Mti;
 use crate::spec::{Class, Dialect, Visibility, element};
+pub use hide::hidden_digits;
 use hide::{Hex, Text};
 
 impl Message {

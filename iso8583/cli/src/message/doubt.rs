@@ -2,15 +2,15 @@
 //! is none. They tell a wrong dialect from the right one, and a faulty sender from a good one.
 
 use iso8583::element::{Pan, Track2};
-use iso8583::{Message, words};
+use iso8583::{Message, Path, words};
 use thiserror::Error;
 
 /// A value that can hardly be meant. Holds no value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{place}: expected {expected}")]
 pub struct Doubt {
-    /// `MTI` or `DE 7`.
-    pub place: String,
+    /// The MTI or a data element.
+    pub place: Path,
     /// What it should be.
     pub expected: &'static str,
 }
@@ -26,14 +26,14 @@ pub fn doubts(message: &Message) -> Vec<Doubt> {
         && matches!(origin, b'0'..=b'5');
     if !known {
         doubts.push(Doubt {
-            place: "MTI".to_owned(),
+            place: Path::Mti,
             expected: "a version from 0 to 2, a class from 1 to 8, function and origin in use",
         });
     }
     for (de, value) in message.fields() {
         if let Some(expected) = doubt(de, value) {
             doubts.push(Doubt {
-                place: format!("DE {de}"),
+                place: Path::Field(de),
                 expected,
             });
         }
@@ -66,9 +66,20 @@ pub(super) fn oddities(message: &Message) -> Vec<u8> {
     message.fields().filter(is_odd).map(|(de, _)| de).collect()
 }
 
+/// Is a value one that bytes of another field would hardly make?
+pub(super) fn is_confirmed(de: u8, value: &[u8]) -> bool {
+    // Any six digits but zeros make a trace number.
+    de != 11 && judged(de, value).is_some_and(|(fine, _)| fine)
+}
+
 /// What a value should be and is not.
 fn doubt(de: u8, value: &[u8]) -> Option<&'static str> {
-    let (fine, expected) = match de {
+    judged(de, value).and_then(|(fine, expected)| (!fine).then_some(expected))
+}
+
+/// Can the value be meant, and what should it be? None where it can be anything.
+fn judged(de: u8, value: &[u8]) -> Option<(bool, &'static str)> {
+    Some(match de {
         2 => (
             Pan::try_from(value).is_ok_and(|pan| pan.passes_luhn()),
             "a card number with its check digit",
@@ -90,8 +101,7 @@ fn doubt(de: u8, value: &[u8]) -> Option<&'static str> {
         // From 2003 on these are something else.
         49..=51 if value.len() == 3 => (words::currency(value).is_some(), "a currency"),
         _ => return None,
-    };
-    (!fine).then_some(expected)
+    })
 }
 
 fn part(value: &[u8], from: usize, to: usize) -> &[u8] {
@@ -149,7 +159,10 @@ mod tests {
             .set(13, b"1301")
             .set(14, b"3000")
             .set(49, b"000");
-        let places: Vec<String> = doubts(&message).into_iter().map(|it| it.place).collect();
+        let places: Vec<String> = doubts(&message)
+            .iter()
+            .map(|it| it.place.to_string())
+            .collect();
         assert_eq!(
             places,
             [

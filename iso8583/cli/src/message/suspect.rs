@@ -27,7 +27,9 @@ pub struct Suspect {
 /// as where the message is cut off.
 #[must_use]
 pub fn suspect(bytes: &[u8], dialect: &Dialect, fault: &Undecodable) -> Option<Suspect> {
-    let fields = fields_before(bytes, dialect, &fault.error);
+    let last = fault.error.path.data_element().unwrap_or(Bitmap::LAST);
+    let mut fields = walked(bytes, dialect);
+    fields.retain(|place| place.de <= last);
     let mut search = Search {
         bytes,
         dialect,
@@ -46,21 +48,21 @@ pub fn suspect(bytes: &[u8], dialect: &Dialect, fault: &Undecodable) -> Option<S
     search.best.map(|(_, suspect)| suspect)
 }
 
-/// A field up to the fault.
-struct Place {
-    de: u8,
-    start: usize,
-    /// The bytes it takes, with its length; None of the last, where it cannot be told.
-    len: Option<usize>,
+/// Where a field stands.
+pub(super) struct Place {
+    pub(super) de: u8,
+    pub(super) start: usize,
+    /// The bytes it takes, with its length; None where it cannot be told.
+    pub(super) len: Option<usize>,
 }
 
-fn fields_before(bytes: &[u8], dialect: &Dialect, error: &DecodeError) -> Vec<Place> {
+/// The fields as far as their lengths lead. Only the last may be one of which that cannot be told.
+pub(super) fn walked(bytes: &[u8], dialect: &Dialect) -> Vec<Place> {
     let mut places = Vec::new();
     let Ok(view) = dialect.scan(bytes, Bitmap::EMPTY) else {
         return places;
     };
-    let last = error.path.data_element().unwrap_or(Bitmap::LAST);
-    for de in view.present().iter().take_while(|de| *de <= last) {
+    for de in view.present().iter() {
         match dialect.scan(bytes, Bitmap::of(&[de])) {
             Ok(walked) => {
                 if let Some(Range { start, end }) = walked.segment(de) {
@@ -143,7 +145,9 @@ impl Search<'_> {
             .get(head.clone())
             .and_then(|it| number(it, prefix.coding));
         // The number may count bytes, characters or half bytes.
-        let most = (usize::from(max) * 2).min(prefix.capacity());
+        let room = self.bytes.len().saturating_sub(head.end);
+        let most = usize::from(max).min(room).saturating_mul(2);
+        let most = most.min(prefix.capacity());
         let mut wanted: Vec<usize> = (0..=most).filter(|it| Some(*it) != said).collect();
         wanted.sort_by_key(|it| it.abs_diff(said.unwrap_or(0)));
         for wanted in wanted {
@@ -177,11 +181,11 @@ impl Search<'_> {
         let Some(Length::Fixed(usual)) = self.dialect.field(place.de).map(Field::length) else {
             return self.resized_to(place, 0, ABSENT);
         };
-        // A last field that is not all there is no longer than it says: the message is cut.
-        let most = if self.cut && place.len.is_none() {
-            0
-        } else {
-            usual.saturating_mul(2)
+        let most = match place.len {
+            Some(len) => u16::try_from(len * 2).unwrap_or(u16::MAX),
+            // What is not all there is no longer than it says: the message is cut.
+            None if self.cut => 0,
+            None => usual.saturating_mul(2),
         };
         for wanted in 0..=most {
             let change = place.len.unwrap_or_default().abs_diff(usize::from(wanted));
@@ -224,7 +228,7 @@ impl Search<'_> {
     /// The message with another field in its place.
     fn with_field(&self, de: u8, other: Field) -> Option<Message> {
         let changed = self.dialect.to_builder().field(de, other).build().ok()?;
-        changed.decode(self.bytes).ok()
+        changed.read(self.bytes).ok()?.to_message().ok()
     }
 
     /// The message with another length before a field.
@@ -233,7 +237,7 @@ impl Search<'_> {
         changed
             .get_mut(head.clone())?
             .copy_from_slice(&spelled(wanted, prefix)?);
-        self.dialect.decode(&changed).ok()
+        self.dialect.read(&changed).ok()?.to_message().ok()
     }
 }
 

@@ -148,8 +148,8 @@ fn a_faulty_message_is_marked_in_a_dump_that_shows_no_card() {
       DE 32  acquiring institution id code        450001
     DE 35 at byte 50: expected 19 bytes, found 9
     …
-    0020  ** ** ** ** ** ** ** ** ** ** ** ** ** ** ** **  |****************|
-    0030  ** ** ** ** ** ** ** ** ** ** ** **              |************|
+    0020  15 00 01 23 11 30 15 03 15 59 45 00 21 00 06 45  |...#.0...YE.!..E|
+    0030  00 01 37 ** ** ** ** ** ** ** ** **              |..7*********|
                 ^^ DE 35 at byte 50: expected 19 bytes, found 9
     ");
     assert_eq!((run.code, &*run.notes), (1, ""));

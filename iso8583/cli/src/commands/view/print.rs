@@ -1,16 +1,16 @@
 //! What was found, for people and for programs.
 
-use core::slice;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use iso8583::{Dialect, Undecodable};
 use serde_json::{Value, json};
 
 use super::found::{Content, Found, Place};
 use crate::capture::{Conversation, Direction, End, How};
 use crate::cli::Options;
 use crate::hexdump::Hexdump;
-use crate::message::Suspect;
+use crate::message::{self, Secrets, Suspect};
 use crate::shown::{Shown, hex};
 
 /// By time: a line of where and when, and what it says below.
@@ -138,7 +138,9 @@ pub(super) fn json(
                 }
                 if let Some(message) = &undecodable.partial {
                     put("mti", message.mti().to_string().into());
-                    put("fields", Shown::new(dialect, message, options.clear).json());
+                    let secrets = Secrets::of(found.bytes, dialect, undecodable, suspect.as_ref());
+                    let shown = Shown::new(dialect, message, options.clear);
+                    put("fields", shown.hiding(&secrets.fields).json());
                 }
             }
             Content::Skipped(reason) => {
@@ -173,18 +175,8 @@ fn content(
             Shown::new(dialect, message, options.clear).write(indent, out)
         }
         Content::Faulty(dialect, undecodable, suspect) => {
-            if let Some(message) = &undecodable.partial {
-                Shown::new(dialect, message, options.clear).write(indent, out)?;
-            }
-            let error = &undecodable.error;
-            let text = error.to_string();
-            writeln!(out, "{indent}{FAULT}{text}{FAULT:#}")?;
-            dump(found.bytes, (error.offset, &text), options, out)?;
-            if let Some(Suspect { de, reason }) = suspect {
-                let name = dialect.field(*de).map_or("unknown", |field| field.name());
-                writeln!(out, "{indent}probably DE {de}, {name}: {reason}")?;
-            }
-            Ok(())
+            let fault = (&**undecodable, suspect.as_ref());
+            faulty(found.bytes, dialect, fault, (indent, options), out)
         }
         Content::Skipped(reason) => {
             writeln!(out, "{indent}{FAULT}{reason}{FAULT:#}")?;
@@ -197,25 +189,34 @@ fn content(
     }
 }
 
-/// The rows around a fault. Where fields lie is not known for sure where one is faulty: all is
-/// masked but MTI and bitmap, and these too where they were not read.
-fn dump(
+/// What was read, the fault, and the rows around it, without what may not be seen.
+fn faulty(
     bytes: &[u8],
-    (at, note): (usize, &str),
-    options: &Options,
+    dialect: &Dialect,
+    (fault, suspect): (&Undecodable, Option<&Suspect>),
+    (indent, options): (&str, &Options),
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let hidden = if options.clear {
-        0..0
-    } else if at < SHOWN {
-        0..usize::MAX
-    } else {
-        SHOWN..usize::MAX
-    };
-    Hexdump::new(bytes, slice::from_ref(&hidden))
-        .mark(at..at + 1, note)
+    let mut secrets = Secrets::of(bytes, dialect, fault, suspect);
+    if options.clear {
+        secrets.bytes.clear();
+    }
+    if let Some(message) = &fault.partial {
+        let shown = Shown::new(dialect, message, options.clear);
+        shown.hiding(&secrets.fields).write(indent, out)?;
+    }
+    let text = fault.error.to_string();
+    writeln!(out, "{indent}{FAULT}{text}{FAULT:#}")?;
+    let at = message::byte_at_fault(bytes, dialect, &fault.error);
+    Hexdump::new(bytes, &secrets.bytes)
+        .mark(at..at + 1, &text)
         .around(1)
-        .write(out)
+        .write(out)?;
+    if let Some(Suspect { de, reason }) = suspect {
+        let name = dialect.field(*de).map_or("unknown", |field| field.name());
+        writeln!(out, "{indent}probably DE {de}, {name}: {reason}")?;
+    }
+    Ok(())
 }
 
 fn ending(conversation: &Conversation) -> String {
@@ -236,9 +237,6 @@ fn ending(conversation: &Conversation) -> String {
         How::Reset => format!("  reset by the {who} {time}"),
     }
 }
-
-/// Two bytes of MTI and eight of bitmap, in the tightest dialect.
-const SHOWN: usize = 10;
 
 /// Of bytes that are no frame, one row says enough.
 const SKIPPED_SHOWN: usize = 16;
