@@ -167,6 +167,7 @@ fn a_base_gives_what_the_file_does_not_say() {
         "#,
     )
     .unwrap();
+    assert_eq!(dialect.title(), "based on iso87-bcd");
     let base = Dialect::iso87_bcd();
     assert_eq!(dialect.field(2), base.field(2));
     assert_eq!(dialect.bitmap(), base.bitmap());

@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! name = "toyland"                 # required
-//! title = "what Toyland's terminals speak"
+//! title = "what Toyland's terminals speak"   # else "based on iso87-bcd"
 //! base = "iso87-bcd"               # start from a built-in dialect; all that follows overrides it
 //! without = [127, 128]             # elements of the base that are not spoken
 //! framing = "binary2+tpdu"
@@ -124,6 +124,10 @@ fn dialect(reader: &mut Reader<'_>, root: &Table<'_, '_>) -> Result<DialectBuild
     };
     let base = base(reader, root)?;
     let mut builder = base.map_or_else(|| Dialect::builder(""), Dialect::to_builder);
+    if let Some(base) = base {
+        // What the base is, the file has changed.
+        builder = builder.title(format!("based on {}", base.name()));
+    }
     builder = head(reader, root, builder);
     builder = bitmap(reader, root, base, builder);
     builder = without(reader, root, builder);
