@@ -2,7 +2,8 @@
 //! is none. They tell a wrong dialect from the right one, and a faulty sender from a good one.
 
 use iso8583::element::{Pan, Track2};
-use iso8583::{Message, Path, words};
+use iso8583::spec::Length;
+use iso8583::{Dialect, Message, Path, words};
 use thiserror::Error;
 
 /// A value that can hardly be meant. Holds no value.
@@ -39,6 +40,25 @@ pub fn doubts(message: &Message) -> Vec<Doubt> {
         }
     }
     doubts
+}
+
+/// Says where the version digit of a message is that of another edition of the standard than the
+/// dialect's. None where they agree, or the version is a national or private one.
+#[must_use]
+pub fn version_doubt(message: &Message, dialect: &Dialect) -> Option<Doubt> {
+    let [version, ..] = *message.mti().as_bytes();
+    // The local time tells the editions apart: hhmmss, with YYMMDD, with CCYYMMDD before it.
+    let (wanted, expected) = match dialect.field(12)?.length() {
+        Length::Fixed(6) => (b'0', "version 0, for the dialect is of 1987"),
+        Length::Fixed(12) => (b'1', "version 1, for the dialect is of 1993"),
+        Length::Fixed(14) => (b'2', "version 2, for the dialect is of 2003"),
+        Length::Fixed(_) | Length::Variable { .. } => return None,
+    };
+    let other = matches!(version, b'0'..=b'2') && version != wanted;
+    other.then_some(Doubt {
+        place: Path::Mti,
+        expected,
+    })
 }
 
 /// Elements whose value is unusual, though somebody may mean it: a code without a meaning, a
@@ -146,6 +166,29 @@ mod tests {
             .set(14, b"3012")
             .set(49, b"410");
         assert_eq!(doubts(&message), []);
+    }
+
+    #[test]
+    fn a_version_of_another_edition_is_doubted() {
+        let doubt = |mti: &str, dialect| {
+            let message = Message::new(mti.parse().unwrap());
+            version_doubt(&message, dialect).map(|doubt| doubt.to_string())
+        };
+        for dialect in Dialect::built_in() {
+            let own = match dialect.name() {
+                name if name.starts_with("iso93") => "1200",
+                name if name.starts_with("iso2003") => "2200",
+                _ => "0200",
+            };
+            for mti in ["0200", "1200", "2200"] {
+                let doubted = doubt(mti, dialect).is_some();
+                assert_eq!(doubted, mti != own, "{mti} {}", dialect.name());
+            }
+            assert_eq!(doubt("9200", dialect), None);
+        }
+        let said = doubt("0200", Dialect::iso93_bcd());
+        let expected = "MTI: expected version 1, for the dialect is of 1993";
+        assert_eq!(said.as_deref(), Some(expected));
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod suspect;
 mod write;
 
 pub use card::{change_card, redact, test_pan};
-pub use doubt::{Doubt, doubts};
+pub use doubt::{Doubt, doubts, version_doubt};
 pub use fields::{FieldsError, field_path, field_value, from_arguments, is_fields};
 pub use read::{Given, Reading, dialects, given, read, read_whole};
 pub use secret::{Secrets, byte_at_fault};

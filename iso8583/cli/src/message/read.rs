@@ -6,36 +6,57 @@ use iso8583::{Dialect, Message, Undecodable};
 use crate::cli::{Failure, Options};
 use crate::frames::{self, Piece};
 use crate::input::{Format, Source};
+use crate::message::doubt::version_doubt;
 
 /// A message read, or how far that went.
 #[derive(Debug)]
 pub struct Reading {
-    /// The dialect asked for, else that which got furthest.
+    /// The dialect asked for, else that which reads it or gets furthest.
     pub dialect: &'static Dialect,
     /// What was read in it.
     pub outcome: Result<Message, Box<Undecodable>>,
 }
 
-/// Reads a message in the dialect asked for, or in the built-in one that gets furthest.
+/// Reads a message in the dialect asked for, or in the built-in one that reads it: rather one of
+/// its own edition of the standard. Where none does, in that which gets furthest.
 #[must_use]
 pub fn read(bytes: &[u8], options: &Options) -> Reading {
     let first = options.spec.unwrap_or_else(Dialect::iso87_ascii);
-    let mut best = Reading {
-        dialect: first,
-        outcome: first.decode(bytes),
+    let reading = |dialect: &'static Dialect| Reading {
+        dialect,
+        outcome: dialect.decode(bytes),
     };
+    let mut best = reading(first);
     for dialect in dialects(options) {
-        let Err(before) = &best.outcome else { break };
-        let outcome = dialect.decode(bytes);
-        let further = match &outcome {
-            Ok(_) => true,
-            Err(fault) => fault.error.offset > before.error.offset,
-        };
-        if further {
-            best = Reading { dialect, outcome };
+        if best.worth() == Worth::Whole {
+            break;
+        }
+        let other = reading(dialect);
+        if other.worth() > best.worth() {
+            best = other;
         }
     }
     best
+}
+
+/// How much is to be said for a reading.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    /// Up to a fault at this byte.
+    Faulty(usize),
+    /// Of an edition that the message does not say it is of.
+    OtherEdition,
+    Whole,
+}
+
+impl Reading {
+    fn worth(&self) -> Worth {
+        match &self.outcome {
+            Err(fault) => Worth::Faulty(fault.error.offset),
+            Ok(message) if version_doubt(message, self.dialect).is_some() => Worth::OtherEdition,
+            Ok(_) => Worth::Whole,
+        }
+    }
 }
 
 /// The dialects that a message may be in.

@@ -39,6 +39,44 @@ fn doctor_finds_framing_and_dialect_of_a_message() {
 }
 
 #[test]
+fn doctor_prefers_the_edition_that_the_message_says_it_is_of() {
+    for (mti, best, other, doubt) in [
+        (
+            "0800",
+            "iso87-bcd",
+            "iso93-bcd",
+            "version 1, for the dialect is of 1993",
+        ),
+        (
+            "1804",
+            "iso93-bcd",
+            "iso87-bcd",
+            "version 0, for the dialect is of 1987",
+        ),
+    ] {
+        let mti = format!("mti={mti}");
+        let fields = [&*mti, "7=0315023000", "11=000001", "--spec", "iso87-bcd"];
+        let built = run(&[&["build"][..], &fields[..]].concat());
+        let found = run(&["doctor", built.out.trim()]);
+        let use_best = format!("\nuse: --spec {best}\n");
+        assert!(found.out.ends_with(&use_best), "{}", found.out);
+        let fits = |name| {
+            let line = format!("fits    no framing, {name}");
+            let found = found.out.lines().find(|it| it.starts_with(&line));
+            found.expect("a line").to_owned()
+        };
+        assert!(!fits(best).contains("doubt"), "{}", fits(best));
+        assert!(fits(other).ends_with(&format!("1 doubt: MTI: expected {doubt}")));
+        let viewed = run(&["view", built.out.trim()]);
+        assert!(
+            viewed.out.starts_with(&format!("1  18 bytes  {best}\n")),
+            "{}",
+            viewed.out
+        );
+    }
+}
+
+#[test]
 fn doctor_finds_every_framing_that_carries_a_message() {
     for framing in [
         "ascii4",

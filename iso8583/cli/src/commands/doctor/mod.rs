@@ -13,8 +13,9 @@ use trial::{Stream, Trial};
 /// Find out which framing and dialect bytes or a capture are in.
 ///
 /// Every framing of the catalogue and every dialect are tried (with --frame or --spec, that one
-/// only), and ranked by how much of the input they read and how many values can be meant. Those
-/// that fail say why, and at which byte. Exit 1 where none reads all.
+/// only), and ranked by how much of the input they read, whether its messages say that they are of
+/// the dialect's edition of the standard, and how many values can be meant. Those that fail say
+/// why, and at which byte. Exit 1 where none reads all.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A file, - for standard input, or the bytes themselves as hex or base64

@@ -2,8 +2,8 @@
 
 use core::cmp::Reverse;
 
-use iso8583::Dialect;
 use iso8583::frame::{Envelope, Framing};
+use iso8583::{Dialect, Message};
 
 use crate::capture::Segment;
 use crate::cli::Options;
@@ -59,7 +59,9 @@ pub(super) struct Trial {
     pub(super) unread: usize,
     /// Bytes of keep-alives. The zeros before a longer length look like one.
     idle: usize,
-    /// Values that can hardly be meant.
+    /// Messages of another edition of the standard than the dialect.
+    pub(super) of_other_edition: usize,
+    /// Those, and values that can hardly be meant.
     pub(super) doubts: usize,
     /// The first of them.
     pub(super) doubt: Option<String>,
@@ -107,6 +109,7 @@ impl Trial {
             bytes: 0,
             unread: 0,
             idle: 0,
+            of_other_edition: 0,
             doubts: 0,
             doubt: None,
             fault: None,
@@ -147,10 +150,7 @@ impl Trial {
                 match self.dialect.decode(bytes) {
                     Ok(read) => {
                         self.messages += 1;
-                        let doubts = message::doubts(&read);
-                        self.doubts += doubts.len();
-                        let first = doubts.first().map(ToString::to_string);
-                        self.doubt = self.doubt.take().or(first);
+                        self.weigh(&read);
                         return;
                     }
                     Err(fault) => Fault {
@@ -165,19 +165,29 @@ impl Trial {
         self.fault.get_or_insert(fault);
     }
 
+    fn weigh(&mut self, message: &Message) {
+        let version = message::version_doubt(message, self.dialect);
+        self.of_other_edition += usize::from(version.is_some());
+        for doubt in version.into_iter().chain(message::doubts(message)) {
+            self.doubts += 1;
+            self.doubt.get_or_insert_with(|| doubt.to_string());
+        }
+    }
+
     /// Does it read all, and some?
     pub(super) const fn fits(&self) -> bool {
         self.messages > 0 && self.unread == 0
     }
 
-    /// Small is good: first what reads something, then by what it does not read, by what is hard
-    /// to believe, and by how far it got.
-    fn rank(&self) -> (bool, usize, usize, usize, Reverse<usize>) {
+    /// Small is good: first what reads something, then by what it does not read, by the edition,
+    /// by what is hard to believe, and by how far it got.
+    fn rank(&self) -> (bool, usize, usize, usize, usize, Reverse<usize>) {
         let at = self.fault.as_ref().map_or(usize::MAX, |fault| fault.at);
         let unread = self.unread;
         (
             self.messages == 0,
             unread,
+            self.of_other_edition,
             self.doubts,
             self.idle,
             Reverse(at),
