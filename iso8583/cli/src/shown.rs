@@ -31,6 +31,8 @@ pub struct Subfield {
     pub words: Option<String>,
     /// May its value be seen in full?
     open: bool,
+    /// Could it not be read? Then its value says why.
+    is_fault: bool,
 }
 
 impl<'a> Shown<'a> {
@@ -132,6 +134,7 @@ impl<'a> Shown<'a> {
                     value: Some(fault.kind.to_string()),
                     words: None,
                     open: false,
+                    is_fault: true,
                 }),
             }
         }
@@ -157,6 +160,7 @@ impl<'a> Shown<'a> {
             name: item.name().to_owned(),
             value: inner.is_none().then(|| self.of_item(item, value)),
             words: self.words_of(item, value),
+            is_fault: false,
             open: inner.is_some() || item.visibility() == Visibility::Shown,
             path: path.clone(),
         };
@@ -254,7 +258,8 @@ impl<'a> Shown<'a> {
     }
 
     /// The fields as objects with `de`, `name`, `value`, of codes `words`, and where there are
-    /// `subfields`, objects with `path`, `name`, `value` and `words`.
+    /// `subfields`, objects with `path`, `name`, `value` and `words`; where one cannot be read,
+    /// `fault` instead of `value`.
     #[must_use]
     pub fn json(&self) -> Value {
         let fields = self.message.fields().map(|(de, value)| {
@@ -281,7 +286,8 @@ impl Subfield {
         let mut object = Map::new();
         object.insert("path".to_owned(), format!("{de}.{}", self.path).into());
         object.insert("name".to_owned(), self.name.into());
-        for (key, text) in [("value", self.value), ("words", self.words)] {
+        let value = if self.is_fault { "fault" } else { "value" };
+        for (key, text) in [(value, self.value), ("words", self.words)] {
             if let Some(text) = text {
                 object.insert(key.to_owned(), text.into());
             }

@@ -2,16 +2,15 @@
 
 use std::io::{Read as _, Write};
 
-use iso8583::Dialect;
-
 use crate::cli::{Exit, Failure, Options};
 use crate::message::{self, Notation};
 
 /// Build a message of fields: mti=0800 11=000001, or JSON.
 ///
 /// JSON is {"mti":"0800","11":"000001"}, as an argument or from standard input (-); an object of
-/// view --format json --unsafe will do. Subfields go by path: 55.9F02=000000015000. Values are
-/// text, of bytes hex. Without --spec the message is iso87-ascii; --frame puts it in a frame.
+/// view --format json --unsafe will do, also with values or subfields changed. Subfields go by
+/// path: 55.9F02=000000015000. Values are text, of bytes hex. Without --spec the dialect is that
+/// which the JSON names, else iso87-ascii; --frame puts the message in a frame.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Fields, a JSON object, or - for one on standard input
@@ -29,8 +28,7 @@ impl Args {
         out: &mut impl Write,
         _: &mut impl Write,
     ) -> Result<Exit, Failure> {
-        let dialect = options.spec.unwrap_or_else(Dialect::iso87_ascii);
-        let message = match self.fields.as_slice() {
+        let (dialect, message) = match self.fields.as_slice() {
             [stdin] if stdin == "-" => {
                 let mut text = String::new();
                 std::io::stdin()
@@ -38,9 +36,9 @@ impl Args {
                     .take(JSON_MAX)
                     .read_to_string(&mut text)
                     .map_err(|error| Failure::Usage(format!("standard input: {error}")))?;
-                message::from_arguments(&[text], dialect)?
+                message::from_arguments(&[text], options.spec)?
             }
-            fields => message::from_arguments(fields, dialect)?,
+            fields => message::from_arguments(fields, options.spec)?,
         };
         let wire = message::encoded(&message, dialect, options.frame, None)?;
         message::write(&wire, self.notation, out)?;

@@ -94,8 +94,7 @@ impl Args {
 
     fn request(&self, options: &Options) -> Result<Request, Failure> {
         if message::is_fields(&self.message) {
-            let dialect = options.spec.unwrap_or_else(Dialect::iso87_ascii);
-            let message = message::from_arguments(&self.message, dialect)?;
+            let (dialect, message) = message::from_arguments(&self.message, options.spec)?;
             let bytes = message::encoded(&message, dialect, None, None)?.to_vec();
             return Ok(Request {
                 bytes,
