@@ -2,7 +2,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use iso8583::element::ResponseCode;
@@ -11,34 +14,54 @@ use iso8583::{Dialect, Message};
 use serde_json::Value;
 
 use crate::wire::Wire;
-use crate::{PURCHASE, hex, run, run_with};
+use crate::{PURCHASE, Run, hex, run, run_with};
 
 const ECHO: [&str; 4] = ["mti=0800", "7=0315023000", "11=000001", "70=301"];
 
-/// A host that answers one connection of binary2 and BCD, and gives back what it was asked.
+/// A host that answers connections of binary2 and BCD, and gives back what it was asked.
 struct Host {
     address: String,
-    asked: JoinHandle<Vec<Message>>,
+    asked: JoinHandle<Vec<Vec<Message>>>,
 }
 
 impl Host {
     /// `answer` makes all messages to be sent for one that came.
-    fn start(answer: impl Fn(&Message) -> Vec<Message> + Send + 'static) -> Self {
+    fn start(answer: impl Fn(&Message) -> Vec<Message> + Send + Sync + 'static) -> Self {
+        Self::start_for(1, answer)
+    }
+
+    fn start_for(
+        connections: usize,
+        answer: impl Fn(&Message) -> Vec<Message> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let asked = thread::spawn(move || {
-            let (stream, _) = listener.accept().expect("a client");
-            serve(stream, answer)
+            thread::scope(|scope| {
+                let serving: Vec<_> = (0..connections)
+                    .map(|_| {
+                        let (stream, _) = listener.accept().expect("a client");
+                        scope.spawn(|| serve(stream, &answer))
+                    })
+                    .collect();
+                let all = serving.into_iter().map(|it| it.join().expect("it ends"));
+                all.collect()
+            })
         });
         Self { address, asked }
     }
 
     fn asked(self) -> Vec<Message> {
+        self.asked_on_each().concat()
+    }
+
+    /// By connection.
+    fn asked_on_each(self) -> Vec<Vec<Message>> {
         self.asked.join().expect("the host ends")
     }
 }
 
-fn serve(mut stream: TcpStream, answer: impl Fn(&Message) -> Vec<Message>) -> Vec<Message> {
+fn serve(mut stream: TcpStream, answer: &impl Fn(&Message) -> Vec<Message>) -> Vec<Message> {
     let framer = Framer::new(LengthHeader::Binary2, false, 8192);
     let (mut asked, mut received) = (Vec::new(), BytesMut::new());
     loop {
@@ -200,7 +223,12 @@ fn requests_of_a_capture_are_sent_anew_and_timed() {
     );
     assert_eq!((replayed.code, &*replayed.notes), (0, ""));
     let lines: Vec<&str> = replayed.out.lines().collect();
-    assert_eq!(lines.len(), 2, "{}", replayed.out);
+    assert_eq!(lines.len(), 3, "{}", replayed.out);
+    assert!(
+        lines[2].starts_with("2 of 2 answered over one connection, in "),
+        "{}",
+        lines[2]
+    );
     assert!(
         lines[1].starts_with("0200         2         2"),
         "{}",
@@ -242,10 +270,119 @@ fn a_replay_without_answers_exits_with_1() {
         ],
     );
     assert_eq!((replayed.code, &*replayed.notes), (1, ""));
-    let row: Value = serde_json::from_str(&replayed.out).expect("an object");
+    let rows: Vec<Value> = replayed
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an object"))
+        .collect();
+    let [row, sum] = rows.as_slice() else {
+        panic!("{}", replayed.out)
+    };
     assert_eq!((&row["sent"], &row["answered"]), (&2.into(), &1.into()));
     assert_eq!(row["codes"]["00"], 1);
-    assert!(row["min_us"].is_u64());
+    assert!(row["min_us"].is_u64() && row["p99_us"] == row["max_us"]);
+    assert_eq!((&sum["sent"], &sum["answered"]), (&2.into(), &1.into()));
+    assert_eq!(
+        (&sum["connections"], &sum["unmatched"]),
+        (&1.into(), &0.into())
+    );
+}
+
+/// So many purchases, and a reversal of the second, of another type.
+fn long_capture(purchases: u8) -> Vec<u8> {
+    let dialect = Dialect::iso87_bcd();
+    let mut stream = Vec::new();
+    for stan in 1..=purchases {
+        let mut message = dialect.decode(&PURCHASE).expect("a message");
+        message.set(11, format!("{stan:06}").as_bytes());
+        stream.push(message);
+    }
+    let mut reversal = Message::new("0420".parse().expect("a type"));
+    reversal
+        .set(7, b"0315023100")
+        .set(11, b"000999")
+        .set(90, b"020000000203150230150000045000100000000000");
+    stream.push(reversal);
+    let mut wire = Vec::new();
+    for message in stream {
+        let mut body = BytesMut::new();
+        dialect.encode(&message, &mut body).expect("a message");
+        wire.extend(Wire::framed(&body));
+    }
+    Wire::default().client(1_000, &wire).file()
+}
+
+#[test]
+fn a_replay_over_several_connections_spreads_and_keeps_a_reversal_with_its_original() {
+    let host = Host::start_for(3, approve);
+    let options = ["--frame", "binary2", "--speed", "max", "--connections", "3"];
+    let replayed = run_with(
+        &long_capture(9),
+        &[&["replay", "-", &host.address][..], &options[..]].concat(),
+    );
+    assert_eq!((replayed.code, &*replayed.notes), (0, ""));
+    let last = replayed.out.lines().last().expect("a line");
+    assert!(last.starts_with("10 of 10 answered over 3 connections, in "));
+    let asked = host.asked_on_each();
+    let total: usize = asked.iter().map(Vec::len).sum();
+    assert_eq!(total, 10);
+    assert!(asked.iter().all(|it| it.len() >= 2), "all are used");
+    let reversed = asked
+        .iter()
+        .find(|it| it.iter().any(|it| it.text(11) == Some("000999")))
+        .expect("a reversal");
+    let stans: Vec<_> = reversed.iter().map(|it| it.text(11)).collect();
+    assert!(stans.contains(&Some("000002")), "{stans:?}");
+}
+
+fn replay_at_once(host: &Host, in_flight: &str) -> Run {
+    let options = ["--frame", "binary2", "--speed", "max", "--timeout", "300ms"];
+    let bound = ["--in-flight", in_flight];
+    let arguments = [
+        &["replay", "-", &host.address][..],
+        &options[..],
+        &bound[..],
+    ]
+    .concat();
+    run_with(&long_capture(7), &arguments)
+}
+
+/// The host answers four requests when it has as many.
+#[test]
+fn requests_do_not_wait_for_the_answers_to_those_before() {
+    let held = Mutex::new(Vec::new());
+    let host = Host::start(move |request| {
+        let mut held = held.lock().expect("a lock");
+        held.extend(approve(request));
+        if held.len() < 4 {
+            return Vec::new();
+        }
+        std::mem::take(&mut *held)
+    });
+    let replayed = replay_at_once(&host, "4");
+    assert_eq!(
+        (replayed.code, &*replayed.notes),
+        (0, ""),
+        "{}",
+        replayed.out
+    );
+    assert_eq!(host.asked().len(), 8);
+}
+
+#[test]
+fn no_more_requests_are_on_their_way_than_may_be() {
+    let (came, times) = channel();
+    let host = Host::start(move |_| {
+        came.send(Instant::now()).expect("a reader");
+        Vec::new()
+    });
+    let replayed = replay_at_once(&host, "2");
+    assert_eq!(replayed.code, 1, "{}", replayed.out);
+    assert!(replayed.out.contains("0 of 8 answered"), "{}", replayed.out);
+    assert_eq!(host.asked().len(), 8);
+    let times: Vec<Instant> = times.iter().collect();
+    // The third waits until the first is given up.
+    assert!(times[2] - times[0] > Duration::from_millis(250));
 }
 
 #[test]

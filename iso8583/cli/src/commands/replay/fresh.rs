@@ -76,22 +76,24 @@ impl Freshener {
 
     /// Makes DE 90 refer to the original as it was sent.
     fn original(&self, message: &mut Message) {
-        let Some((mti, rest)) = message.field(90).and_then(|it| it.split_at_checked(4)) else {
-            return;
-        };
-        let Some((old, rest)) = rest.split_at_checked(16) else {
-            return;
-        };
-        if let Some(new) = self.sent.get(old) {
+        let sent = original(message).and_then(|old| self.sent.get(old));
+        if let Some((new, value)) = sent.zip(message.field(90)) {
+            let mti = value.get(..4).unwrap_or_default();
+            let rest = value.get(20..).unwrap_or_default();
             let changed = [mti, new.as_slice(), rest].concat();
             message.set(90, &changed);
         }
     }
 }
 
-/// How DE 90 refers to a message: DE 11 and DE 7.
-fn reference(message: &Message) -> Option<Vec<u8>> {
+/// How DE 90 of a reversal refers to a message: DE 11 and DE 7.
+pub(super) fn reference(message: &Message) -> Option<Vec<u8>> {
     Some([message.field(11)?, message.field(7)?].concat())
+}
+
+/// The reference in DE 90, behind the type of the original.
+pub(super) fn original(message: &Message) -> Option<&[u8]> {
+    message.field(90)?.get(4..20)
 }
 
 #[cfg(test)]

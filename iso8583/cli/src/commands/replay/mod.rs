@@ -1,15 +1,15 @@
 //! `iso8583 replay`: the requests of a capture, once more.
 
 mod fresh;
+mod links;
 mod report;
 
+use std::collections::HashMap;
 use std::io::Write;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use iso8583::frame::{Frame, Header};
+use iso8583::frame::Header;
 use iso8583::{Dialect, Message};
 use jiff::Timestamp;
 
@@ -18,15 +18,21 @@ use crate::cli::{Exit, Failure, Options};
 use crate::frames::{self, Piece};
 use crate::input::{Format, Source};
 use crate::message;
-use crate::peer::{Peer, parse_time};
-use fresh::Freshener;
+use crate::peer::parse_time;
+use fresh::{Freshener, original, reference};
+use links::{Links, Received};
 use report::Report;
 
 /// Send the requests of a capture to a host, and tell how fast it answers.
 ///
-/// Requests go over one connection, in the order and at the pace of the capture; answers are
-/// matched by type and trace number (DE 11). PIN blocks and MACs are sent as captured, also where
-/// --fresh makes them wrong. Exit 1 where a request is not answered, 3 where the network fails.
+/// Requests go in the order and at the pace of the capture, without waiting for the answers to
+/// those before. Of several connections the one with the fewest unanswered is next; a reversal
+/// goes over that of its original (DE 90). Answers are matched by connection, type and trace number
+/// (DE 11), and told by type: how many, how fast, and with which response codes (DE 39). PIN blocks
+/// and MACs are sent as captured, also where --fresh makes them wrong.
+///
+/// Exit 0 where every request is answered, whatever the code; 1 where one is not; 3 where the
+/// network fails or the host hangs up.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The capture, or - for standard input
@@ -41,7 +47,15 @@ pub struct Args {
     /// What is made new in each request
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     fresh: Vec<Fresh>,
-    /// How long to wait for the connection, and for answers after the last request
+    /// So many connections, up to 64
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=64))]
+    connections: u16,
+    /// So many unanswered requests on a connection, up to 1000; then the next one waits
+    #[arg(long, value_name = "N", default_value_t = 100,
+        value_parser = clap::value_parser!(u16).range(1..=1000))]
+    in_flight: u16,
+    /// How long to wait for a connection and for answers; after that a request counts as unanswered
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_time)]
     timeout: Duration,
     /// Only conversations with this port at either end
@@ -94,29 +108,25 @@ impl Args {
         let mut requests = self.requests(options, notes)?;
         requests.sort_by_key(|request| request.time);
         let framing = options.frame.ok_or_else(no_frame)?;
-        let mut peer = Peer::connect(&self.address, framing, self.timeout)?;
-        let receiver = peer.receiver()?;
-        let (answers_in, answers) = sync_channel(ANSWERS_WAITING_MAX);
-        let reading = thread::spawn(move || {
-            let mut receiver = receiver;
-            loop {
-                let received = receiver.receive(None).transpose();
-                let Some(received) = received else { continue };
-                let ended = received.is_err();
-                if answers_in.send((Instant::now(), received)).is_err() || ended {
-                    break;
-                }
-            }
-        });
-        let mut report = Report::default();
-        let replayed = self.replay(&requests, &mut peer, &answers, &mut report);
-        peer.close();
-        drop(answers);
-        // It ends with its connection.
-        let _ = reading.join();
-        report.write(options.format, out)?;
+        let count = usize::from(self.connections);
+        // As many answers as can be due: a reader that had to wait for room could stop the host,
+        // and that the next request.
+        let waiting_max = count * (usize::from(self.in_flight) + 1);
+        let links = Links::connect(&self.address, framing, self.timeout, (count, waiting_max))?;
+        let mut replay = Replay {
+            links,
+            report: Report::new(count),
+            dialect: requests
+                .first()
+                .map_or_else(Dialect::iso87_ascii, |it| it.dialect),
+            next: 0,
+            sent_over: HashMap::new(),
+        };
+        let replayed = self.replay(&requests, &mut replay);
+        replay.links.close();
+        replay.report.write(options.format, out)?;
         replayed?;
-        Ok(if report.is_answered() {
+        Ok(if replay.report.is_answered() {
             Exit::Fine
         } else {
             Exit::Faulty
@@ -170,35 +180,32 @@ impl Args {
         Ok(requests)
     }
 
-    fn replay(
-        &self,
-        requests: &[Request],
-        peer: &mut Peer,
-        answers: &Answers,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
+    fn replay(&self, requests: &[Request], replay: &mut Replay) -> Result<(), Failure> {
         let mut freshener = Freshener::new(&self.fresh);
         let begun = Instant::now();
         let first = requests.iter().find_map(|request| request.time);
-        let dialect = |request: &Request| request.dialect;
-        let reads = requests.first().map_or_else(Dialect::iso87_ascii, dialect);
         for request in requests {
             let due = begun + self.pause(first, request.time);
-            while Instant::now() < due {
-                take(answers, due, reads, report)?;
+            while let Some(received) = replay.links.receive(due) {
+                replay.take(received)?;
             }
             let message = freshener.freshen(&request.message);
+            let link = replay.link_for(&message);
+            while replay.report.in_flight(link) >= usize::from(self.in_flight) {
+                replay.wait(link, self.timeout)?;
+            }
             let wire = message::encoded(&message, request.dialect, None, None)?;
-            report.sent(&message, Instant::now());
-            peer.send(&wire, request.header.as_ref())?;
+            replay.report.sent(link, &message, Instant::now());
+            replay.links.send(link, &wire, request.header.as_ref())?;
             // Who does not read while it sends may wait for one that does the same.
-            while let Ok((at, received)) = answers.try_recv() {
-                take_one(received, at, reads, report)?;
+            while let Some(received) = replay.links.take() {
+                replay.take(received)?;
             }
         }
-        let last = Instant::now() + self.timeout;
-        while !report.is_answered() && Instant::now() < last {
-            take(answers, last, reads, report)?;
+        for link in 0..replay.links.count() {
+            while replay.report.in_flight(link) > 0 {
+                replay.wait(link, self.timeout)?;
+            }
         }
         Ok(())
     }
@@ -216,31 +223,55 @@ impl Args {
     }
 }
 
-type Answers = Receiver<(Instant, Result<Frame, Failure>)>;
-
-/// Waits for one answer until then.
-fn take(
-    answers: &Answers,
-    until: Instant,
-    dialect: &Dialect,
-    report: &mut Report,
-) -> Result<(), Failure> {
-    let left = until.saturating_duration_since(Instant::now());
-    match answers.recv_timeout(left) {
-        Ok((at, received)) => take_one(received, at, dialect, report),
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(()),
-    }
+/// Requests on their way.
+struct Replay {
+    links: Links,
+    report: Report,
+    /// Answers are read in it.
+    dialect: &'static Dialect,
+    /// The connection that is next among equals.
+    next: usize,
+    /// The connection of each request, as DE 90 of its reversal refers to it.
+    sent_over: HashMap<Vec<u8>, usize>,
 }
 
-fn take_one(
-    received: Result<Frame, Failure>,
-    at: Instant,
-    dialect: &Dialect,
-    report: &mut Report,
-) -> Result<(), Failure> {
-    let answer = dialect.decode(&received?.body).ok();
-    report.received(answer.as_ref(), at);
-    Ok(())
+impl Replay {
+    fn link_for(&mut self, message: &Message) -> usize {
+        let known = original(message).and_then(|original| self.sent_over.get(original));
+        let link = known.copied().unwrap_or_else(|| {
+            let count = self.links.count();
+            let turn = (0..count).map(|link| (self.next + link) % count);
+            let link = turn.min_by_key(|link| self.report.in_flight(*link));
+            let link = link.unwrap_or_default();
+            self.next = link + 1;
+            link
+        });
+        if let Some(reference) = reference(message) {
+            self.sent_over.insert(reference, link);
+        }
+        link
+    }
+
+    /// Waits for an answer on any connection, no longer than its oldest request may take.
+    fn wait(&mut self, link: usize, timeout: Duration) -> Result<(), Failure> {
+        let Some(oldest) = self.report.oldest(link) else {
+            return Ok(());
+        };
+        match self.links.receive(oldest + timeout) {
+            Some(received) => self.take(received),
+            None => {
+                self.report.give_up(link, oldest);
+                Ok(())
+            }
+        }
+    }
+
+    fn take(&mut self, received: Received) -> Result<(), Failure> {
+        let Received { link, at, frame } = received;
+        let answer = self.dialect.decode(&frame?.body).ok();
+        self.report.received(link, answer.as_ref(), at);
+        Ok(())
+    }
 }
 
 fn no_frame() -> Failure {
@@ -249,9 +280,6 @@ fn no_frame() -> Failure {
 
 /// Input is read whole.
 const INPUT_MAX: u64 = 512 << 20;
-
-/// Answers that wait to be looked at.
-const ANSWERS_WAITING_MAX: usize = 1024;
 
 #[cfg(test)]
 mod tests {

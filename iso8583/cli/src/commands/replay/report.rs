@@ -1,6 +1,6 @@
 //! Which requests were answered, and how fast.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,22 @@ use crate::cli::Layout;
 use crate::peer::{micros, millis};
 
 /// By type of request.
-#[derive(Default)]
 pub(super) struct Report {
     rows: BTreeMap<[u8; 4], Row>,
-    /// When those were sent that wait for an answer, by its type and trace number.
-    waiting: HashMap<Key, (Mti, Instant)>,
+    /// Of each connection.
+    waiting: Vec<Waiting>,
     unmatched: usize,
+    /// When the first request was sent, and when the last answer came.
+    begun: Option<Instant>,
+    ended: Option<Instant>,
+}
+
+/// Requests that wait for an answer, by its type and trace number. Of those that are alike, the
+/// first is answered first.
+#[derive(Default)]
+struct Waiting {
+    sent: HashMap<Key, VecDeque<(Mti, Instant)>>,
+    count: usize,
 }
 
 type Key = ([u8; 4], Vec<u8>);
@@ -30,26 +40,65 @@ struct Row {
 }
 
 impl Report {
-    pub(super) fn sent(&mut self, request: &Message, at: Instant) {
+    pub(super) fn new(connections: usize) -> Self {
+        Self {
+            rows: BTreeMap::new(),
+            waiting: (0..connections).map(|_| Waiting::default()).collect(),
+            unmatched: 0,
+            begun: None,
+            ended: None,
+        }
+    }
+
+    /// How many requests of a connection wait for an answer.
+    pub(super) fn in_flight(&self, link: usize) -> usize {
+        self.waiting.get(link).map_or(0, |waiting| waiting.count)
+    }
+
+    pub(super) fn sent(&mut self, link: usize, request: &Message, at: Instant) {
+        self.begun.get_or_insert(at);
         let mti = request.mti();
         self.rows.entry(*mti.as_bytes()).or_default().sent += 1;
-        if let Some(answer) = mti.response() {
-            let key = key(answer, request);
-            self.waiting.insert(key, (mti, at));
+        if let Some((answer, waiting)) = mti.response().zip(self.waiting.get_mut(link)) {
+            let alike = waiting.sent.entry(key(answer, request)).or_default();
+            alike.push_back((mti, at));
+            waiting.count += 1;
         }
     }
 
     /// None: something that is no message.
-    pub(super) fn received(&mut self, answer: Option<&Message>, at: Instant) {
-        let request = answer.and_then(|it| Some((it, self.waiting.remove(&key(it.mti(), it))?)));
-        let Some((answer, (mti, sent))) = request else {
+    pub(super) fn received(&mut self, link: usize, answer: Option<&Message>, at: Instant) {
+        let waiting = self.waiting.get_mut(link);
+        let request = answer.zip(waiting).and_then(|(answer, waiting)| {
+            let (mti, sent) = waiting.answered(&key(answer.mti(), answer))?;
+            Some((answer, mti, sent))
+        });
+        let Some((answer, mti, sent)) = request else {
             self.unmatched += 1;
             return;
         };
+        self.ended = Some(at);
         let row = self.rows.entry(*mti.as_bytes()).or_default();
         row.took.push(at.saturating_duration_since(sent));
         let code = answer.text(39).unwrap_or("none").to_owned();
         *row.codes.entry(code).or_default() += 1;
+    }
+
+    /// When the request of a connection was sent that has waited longest.
+    pub(super) fn oldest(&self, link: usize) -> Option<Instant> {
+        let all = self.waiting.get(link)?.sent.values().flatten();
+        all.map(|(_, sent)| *sent).min()
+    }
+
+    /// Waits no more for requests of a connection that were sent up to then.
+    pub(super) fn give_up(&mut self, link: usize, until: Instant) {
+        if let Some(waiting) = self.waiting.get_mut(link) {
+            for alike in waiting.sent.values_mut() {
+                alike.retain(|(_, sent)| *sent > until);
+            }
+            waiting.sent.retain(|_, alike| !alike.is_empty());
+            waiting.count = waiting.sent.values().map(VecDeque::len).sum();
+        }
     }
 
     /// Is every request answered?
@@ -61,7 +110,7 @@ impl Report {
         if layout != Layout::Json {
             writeln!(
                 out,
-                "mti       sent  answered       min       p50       p95       max  codes"
+                "mti       sent  answered       min       p50       p95       p99       max  codes"
             )?;
         }
         for (mti, row) in &mut self.rows {
@@ -73,14 +122,65 @@ impl Report {
                 row.text(&mti, out)?;
             }
         }
-        if self.unmatched > 0 && layout != Layout::Json {
+        self.sum(layout, out)
+    }
+
+    fn sum(&self, layout: Layout, out: &mut impl Write) -> io::Result<()> {
+        let (mut sent, mut answered) = (0, 0);
+        for row in self.rows.values() {
+            sent += row.sent;
+            answered += row.took.len();
+        }
+        let span = self.begun.zip(self.ended);
+        let took = span.map_or(Duration::ZERO, |(begun, ended)| ended.duration_since(begun));
+        let (connections, unmatched) = (self.waiting.len(), self.unmatched);
+        if layout == Layout::Json {
+            let object = json!({
+                "connections": connections,
+                "sent": sent,
+                "answered": answered,
+                "unmatched": unmatched,
+                "took_us": micros(took),
+            });
+            return writeln!(out, "{object}");
+        }
+        let over = match connections {
+            1 => "one connection".to_owned(),
+            count => format!("{count} connections"),
+        };
+        write!(
+            out,
+            "{answered} of {sent} answered over {over}, in {}",
+            millis(took)
+        )?;
+        // In tenths, for slow ones.
+        let rate = u64::try_from(answered)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(10_000_000);
+        match rate.checked_div(micros(took)) {
+            Some(rate) => writeln!(out, ": {}.{} a second", rate / 10, rate % 10)?,
+            None => writeln!(out)?,
+        }
+        if unmatched > 0 {
             writeln!(
                 out,
-                "{} messages came that answer no request",
-                self.unmatched
+                "{unmatched} messages came that answer no request, or too late"
             )?;
         }
         Ok(())
+    }
+}
+
+impl Waiting {
+    /// The request that an answer answers.
+    fn answered(&mut self, key: &Key) -> Option<(Mti, Instant)> {
+        let alike = self.sent.get_mut(key)?;
+        let request = alike.pop_front()?;
+        if alike.is_empty() {
+            self.sent.remove(key);
+        }
+        self.count -= 1;
+        Some(request)
     }
 }
 
@@ -100,14 +200,16 @@ impl Row {
     }
 
     fn json(&self, mti: &str, out: &mut impl Write) -> io::Result<()> {
-        let [min, median, high, max] = PERCENTS.map(|percent| self.percentile(percent).map(micros));
+        let [min, p50, p95, p99, max] =
+            PERCENTS.map(|percent| self.percentile(percent).map(micros));
         let object = json!({
             "mti": mti,
             "sent": self.sent,
             "answered": self.took.len(),
             "min_us": min,
-            "p50_us": median,
-            "p95_us": high,
+            "p50_us": p50,
+            "p95_us": p95,
+            "p99_us": p99,
             "max_us": max,
             "codes": self.codes,
         });
@@ -126,7 +228,7 @@ fn key(answer: Mti, message: &Message) -> Key {
     (*answer.as_bytes(), stan.to_vec())
 }
 
-const PERCENTS: [usize; 4] = [0, 50, 95, 100];
+const PERCENTS: [usize; 5] = [0, 50, 95, 99, 100];
 
 #[cfg(test)]
 mod tests {
@@ -139,7 +241,49 @@ mod tests {
             ..Row::default()
         };
         let times = PERCENTS.map(|percent| row.percentile(percent).unwrap());
-        assert_eq!(times, [1, 10, 19, 20].map(Duration::from_millis));
+        assert_eq!(times, [1, 10, 19, 20, 20].map(Duration::from_millis));
         assert_eq!(Row::default().percentile(50), None);
+    }
+
+    fn message(mti: &str) -> Message {
+        let mut message = Message::new(mti.parse().unwrap());
+        message.set(11, b"000123").set(39, b"00");
+        message
+    }
+
+    #[test]
+    fn answers_count_on_their_own_connection_and_alike_ones_in_turn() {
+        let mut report = Report::new(2);
+        let begun = Instant::now();
+        let at = |ms| begun + Duration::from_millis(ms);
+        // A repeat is answered as what it repeats.
+        report.sent(0, &message("0420"), at(0));
+        report.sent(0, &message("0421"), at(10));
+        report.sent(1, &message("0200"), at(20));
+        report.received(0, Some(&message("0210")), at(30));
+        assert_eq!(report.unmatched, 1);
+        report.received(0, Some(&message("0430")), at(40));
+        assert_eq!((report.in_flight(0), report.in_flight(1)), (1, 1));
+        assert_eq!(report.rows[b"0420"].took, [Duration::from_millis(40)]);
+        report.received(0, Some(&message("0430")), at(50));
+        assert_eq!(report.rows[b"0421"].took, [Duration::from_millis(40)]);
+        assert!(!report.is_answered());
+        report.received(1, Some(&message("0210")), at(60));
+        assert_eq!((report.in_flight(0), report.in_flight(1)), (0, 0));
+        assert!(report.is_answered());
+    }
+
+    #[test]
+    fn a_request_that_is_given_up_is_not_answered() {
+        let mut report = Report::new(1);
+        let begun = Instant::now();
+        report.sent(0, &message("0200"), begun);
+        report.sent(0, &message("0200"), begun + Duration::from_secs(1));
+        assert_eq!(report.oldest(0), Some(begun));
+        report.give_up(0, begun);
+        assert_eq!(report.in_flight(0), 1);
+        report.give_up(0, begun + Duration::from_secs(1));
+        assert_eq!(report.in_flight(0), 0);
+        assert!(!report.is_answered());
     }
 }
