@@ -143,6 +143,18 @@ fn network(address: &str, error: io::Error) -> Failure {
     }
 }
 
+/// Reads `host:port`, which is looked up only when it is called.
+///
+/// # Errors
+/// Where the host or the port is missing, or the port is none.
+pub fn parse_address(text: &str) -> Result<String, String> {
+    let parts = text
+        .rsplit_once(':')
+        .filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
+    let expected = || "expected both, as in 127.0.0.1:8583".to_owned();
+    parts.map(|_| text.to_owned()).ok_or_else(expected)
+}
+
 /// Reads a time as people write it: `5s`, `500ms`.
 ///
 /// # Errors

@@ -1,8 +1,9 @@
 //! `iso8583 build`: a message of fields.
 
-use std::io::{Read as _, Write};
+use std::io::Write;
 
 use crate::cli::{Exit, Failure, Options};
+use crate::input::{Format, Source};
 use crate::message::{self, Notation};
 
 /// Build a message of fields: mti=0800 11=000001, or JSON.
@@ -30,12 +31,12 @@ impl Args {
     ) -> Result<Exit, Failure> {
         let (dialect, message) = match self.fields.as_slice() {
             [stdin] if stdin == "-" => {
-                let mut text = String::new();
-                std::io::stdin()
-                    .lock()
-                    .take(JSON_MAX)
-                    .read_to_string(&mut text)
-                    .map_err(|error| Failure::Usage(format!("standard input: {error}")))?;
+                let input = Source::Stdin.read(Some(Format::Binary), JSON_MAX)?;
+                let text = String::from_utf8_lossy(&input.bytes).into_owned();
+                if !text.trim_start().starts_with('{') {
+                    let problem = "standard input: expected a JSON object, {\"mti\":\"0800\"}";
+                    return Err(Failure::Usage(problem.to_owned()));
+                }
                 message::from_arguments(&[text], options.spec)?
             }
             fields => message::from_arguments(fields, options.spec)?,

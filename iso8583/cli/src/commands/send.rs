@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::cli::{Exit, Failure, Layout, Options};
 use crate::input::{Format, Source};
 use crate::message::{self, field_path, field_value};
-use crate::peer::{Peer, micros, millis, parse_time};
+use crate::peer::{Peer, micros, millis, parse_address, parse_time};
 use crate::shown::Shown;
 
 /// Send a message to a host and show its answer; exit 1 where that is not what is expected.
@@ -23,7 +23,7 @@ use crate::shown::Shown;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Whom to call
-    #[arg(value_name = "HOST:PORT")]
+    #[arg(value_name = "HOST:PORT", value_parser = parse_address)]
     address: String,
     /// Fields, a JSON object, a file, - for standard input, or bytes as hex or base64
     #[arg(required = true, value_name = "FIELD=VALUE|JSON|FILE|-|BYTES")]

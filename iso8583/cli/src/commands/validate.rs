@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::cli::{Exit, Failure, Layout, Options};
 use crate::input::Format;
-use crate::message::{self, doubts, suspect};
+use crate::message::{self, Reading, doubts, suspect};
 
 /// Say everything that is wrong with a message; exit 1 where something is.
 ///
@@ -48,10 +48,15 @@ impl Args {
         &self,
         options: &Options,
         out: &mut impl Write,
-        _: &mut impl Write,
+        notes: &mut impl Write,
     ) -> Result<Exit, Failure> {
         let given = message::given(&self.source, self.input, options)?;
-        let dialect = message::read(&given.bytes, options).dialect;
+        let Reading { dialect, outcome } = message::read(&given.bytes, options);
+        if let Err(fault) = outcome
+            && let Some(hint) = message::hint(&fault.error, options)
+        {
+            writeln!(notes, "note: {hint}")?;
+        }
         let (mut faults, readable) = faults_of_bytes(&given.bytes, dialect);
         if let Some(message) = &readable {
             faults.extend(doubts(message).iter().map(|doubt| Fault {

@@ -97,7 +97,19 @@ impl Source {
             Some(format) => as_format(&raw, format),
             None => recognise(&raw),
         };
-        input.map_err(|error| self.faulty(error, format))
+        let input = input.map_err(|error| self.faulty(error, format))?;
+        match self {
+            // A word is the name of a file that is not there, rather than base64 of next to nothing.
+            Self::Literal(word)
+                if format.is_none()
+                    && input.format == Format::Base64
+                    && input.bytes.len() < MESSAGE_MIN =>
+            {
+                let argument = word.clone();
+                Err(SourceError::NoSuchFile { argument })
+            }
+            Self::Literal(_) | Self::Stdin | Self::File(_) => Ok(input),
+        }
     }
 
     fn faulty(&self, error: InputError, format: Option<Format>) -> SourceError {
@@ -114,6 +126,9 @@ impl Source {
         }
     }
 }
+
+/// An MTI and a bitmap, packed.
+const MESSAGE_MIN: usize = 10;
 
 /// Was it meant as a file? A message, which nobody may repeat, has more digits.
 fn is_file_name(text: &str) -> bool {
@@ -160,6 +175,10 @@ mod tests {
         insta::assert_snapshot!(
             error("echo.pcap"),
             @"no such file, and no hex or base64 either: echo.pcap"
+        );
+        insta::assert_snapshot!(
+            error("capture"),
+            @"no such file, and no hex or base64 either: capture"
         );
         insta::assert_snapshot!(
             error("what? this!"),

@@ -39,6 +39,12 @@ pub enum FieldsError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A field that is given more than once.
+    #[error("{name}: given twice")]
+    Twice {
+        /// Its name.
+        name: String,
+    },
     /// More than one JSON object.
     #[error("JSON: expected one object, found more: give one message")]
     Several,
@@ -224,6 +230,13 @@ fn of_fields(fields: &[(String, String)], dialect: &Dialect) -> Result<Message, 
     let (_, mti) = mti.ok_or(FieldsError::NoMti)?;
     let mti: Mti = mti.parse().map_err(|_| FieldsError::Mti)?;
     let mut message = Message::new(mti);
+    let mut names = fields.iter().map(|(name, _)| name.as_str());
+    while let Some(name) = names.next() {
+        if names.clone().any(|other| other.eq_ignore_ascii_case(name)) {
+            let name = name.to_owned();
+            return Err(FieldsError::Twice { name });
+        }
+    }
     for (name, value) in fields.iter().filter(|(name, _)| !is_mti(name)) {
         let path = field_path(name)?;
         let value = field_value(&path, value, dialect)?;
@@ -425,6 +438,7 @@ mod tests {
             err(&["11=000001"]),
             err(&["mti=08"]),
             err(&["mti=0800", "1=00"]),
+            err(&["mti=0200", "11=000001", "11=000002"]),
             err(&["mti=0200", "52=DEF2g"]),
             err(&["mti=0200", "2=999999******0005"]),
             err(&[r#"{"mti":"0800","11":1}"#]),
@@ -435,6 +449,7 @@ mod tests {
         no message type: mti=0800 is missing
         mti: expected 4 digits
         "1": expected mti or a data element from 2 to 192
+        11: given twice
         DE 52: bytes are given as hex: hex input, line 1, column 5: expected a hex digit, found 'g'
         DE 2: the value is masked: view --unsafe shows it
         11: expected a text in quotes, for leading zeros count

@@ -1,7 +1,7 @@
 //! Bytes to a message.
 
 use iso8583::frame::Header;
-use iso8583::{Dialect, Message, Undecodable};
+use iso8583::{DecodeError, Dialect, Message, Path, Undecodable};
 
 use crate::cli::{Failure, Options};
 use crate::frames::{self, Piece};
@@ -37,6 +37,16 @@ pub fn read(bytes: &[u8], options: &Options) -> Reading {
         }
     }
     best
+}
+
+/// What to try where not even MTI and bitmap could be read in any dialect: bytes that are framed
+/// look like that.
+#[must_use]
+pub fn hint(error: &DecodeError, options: &Options) -> Option<&'static str> {
+    let of_head = matches!(error.path, Path::Mti | Path::Bitmap);
+    let open = options.spec.is_none() && options.frame.is_none();
+    (of_head && open)
+        .then_some("no dialect reads the beginning: iso8583 doctor tries every framing and dialect")
 }
 
 /// How much is to be said for a reading.
@@ -135,12 +145,13 @@ pub fn read_whole(
     let Reading { dialect, outcome } = read(&given.bytes, options);
     match outcome {
         Ok(message) => Ok((dialect, message, given.header)),
-        Err(fault) => Err(Failure::Faulty(format!(
-            "{}: {}: {}",
-            given.place,
-            dialect.name(),
-            fault.error
-        ))),
+        Err(fault) => {
+            let what = match hint(&fault.error, options) {
+                Some(hint) => hint.to_owned(),
+                None => format!("{}: {}", dialect.name(), fault.error),
+            };
+            Err(Failure::Faulty(format!("{}: {what}", given.place)))
+        }
     }
 }
 

@@ -130,17 +130,31 @@ fn trust(
     suspect: Option<&Suspect>,
 ) -> Option<Trust> {
     let partial = fault.partial.as_ref()?;
-    let is_head = |path: &Path| matches!(path, Path::Mti | Path::Bitmap);
-    let doubts = doubts(partial);
     let first = places
         .first()
         .map_or(fault.error.offset, |place| place.start);
+    let head = bytes.get(..first)?;
+    let is_head = |path: &Path| matches!(path, Path::Mti | Path::Bitmap);
     if is_head(&fault.error.path)
-        || doubts.iter().any(|doubt| is_head(&doubt.place))
-        || dialect.bitmap().form == BitmapForm::Binary && is_digits(bytes.get(..first)?)
+        || doubts(partial).iter().any(|doubt| is_head(&doubt.place))
+        || dialect.bitmap().form == BitmapForm::Binary && is_digits(head)
     {
         return None;
     }
+    let trust = in_step(bytes, dialect, places, (fault, partial), suspect)?;
+    // A card number is no message of 1987: none starts with 0.
+    let could_be_card = !partial.mti().as_bytes().starts_with(b"0")
+        && (is_digits(head) || is_digits(hex(head).as_bytes()));
+    (trust.fields > 0 || !could_be_card).then_some(trust)
+}
+
+fn in_step(
+    bytes: &[u8],
+    dialect: &Dialect,
+    places: &[Place],
+    (fault, partial): (&Undecodable, &Message),
+    suspect: Option<&Suspect>,
+) -> Option<Trust> {
     if suspect.is_none() && only_one_is_faulty(bytes, dialect, &fault.error) {
         return Some(Trust {
             fields: places.len(),
@@ -156,7 +170,7 @@ fn trust(
         .min()
         .unwrap_or(places.len());
     // These are the first to be odd where a field before them is not announced.
-    let odd = oddities(partial);
+    let (doubts, odd) = (doubts(partial), oddities(partial));
     let is_doubted = |place: &Place| {
         let path = Path::Field(place.de);
         let is_odd = matches!(place.de, 3 | 35) && odd.contains(&place.de);
@@ -560,6 +574,21 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_card_number_that_reads_as_type_and_bitmap_is_secret() {
+        for (dialect, bytes) in [
+            (
+                Dialect::iso87_bcd(),
+                &hex!("2223 0000 4841 0005 3012 99")[..],
+            ),
+            (Dialect::iso87_ascii_binmap(), b"2223000048410005=3012"),
+            (Dialect::iso87_ascii(), b"2223000048410005301299"),
+        ] {
+            let seen = seen(bytes, dialect).unwrap();
+            assert!(!seen.contains(&true), "{}", dialect.name());
         }
     }
 

@@ -1,10 +1,9 @@
 //! Commands that judge messages.
 
 use iso8583::Dialect;
-use serde_json::Value;
 
 use crate::wire::Wire;
-use crate::{ECHOED, PURCHASE, dialogue, hex, run, run_with};
+use crate::{ECHO, ECHOED, PURCHASE, dialogue, hex, run, run_with};
 
 /// Without the blanks of its columns.
 fn squeezed(out: &str) -> String {
@@ -85,8 +84,7 @@ fn doctor_finds_every_framing_that_carries_a_message() {
         "vap+base1",
         "base24-tcp+base24",
     ] {
-        let fields = ["mti=0800", "7=0315023000", "11=000001", "70=301"];
-        let built = run(&[&["build", "--frame", framing][..], &fields[..]].concat());
+        let built = run(&[&["build", "--frame", framing], &ECHO[..]].concat());
         let found = run(&[
             "doctor",
             "--json",
@@ -94,8 +92,7 @@ fn doctor_finds_every_framing_that_carries_a_message() {
             "--spec",
             "iso87-ascii",
         ]);
-        let best: Value =
-            serde_json::from_str(found.out.lines().next().expect("a line")).expect("an object");
+        let best = &found.objects()[0];
         assert_eq!(best["framing"], framing);
         assert_eq!(best["fits"], true, "{best}");
     }
@@ -141,8 +138,7 @@ fn view_names_the_field_that_is_probably_wrong() {
     ");
     assert_eq!(shown.code, 1);
     let json = run(&["view", &hex(&faulty), "--format", "json"]);
-    let object: Value = serde_json::from_str(&json.out).expect("an object");
-    assert_eq!(object["suspect"]["de"], 32);
+    assert_eq!(json.objects()[0]["suspect"]["de"], 32);
     assert!(!run(&["view", &hex(&ECHOED)]).out.contains("probably"));
 }
 
@@ -169,9 +165,7 @@ fn validate_says_everything_that_is_wrong() {
         "--format",
         "json",
     ]);
-    let first: Value =
-        serde_json::from_str(json.out.lines().next().expect("a line")).expect("an object");
-    assert_eq!(first["kind"], "bytes");
+    assert_eq!(json.objects()[0]["kind"], "bytes");
     let cut = run(&["validate", &hex(&PURCHASE[..60])]);
     insta::assert_snapshot!(cut.out, @"bytes   DE 35 at byte 50: expected 19 bytes, found 9");
 }
@@ -208,8 +202,7 @@ fn specs_list_dialects_and_framings_and_show_fields() {
     6 amount, cardholder billing n 12 BCD aligned right
     ");
     let frames = run(&["specs", "frames", "--format", "json"]);
-    for line in frames.out.lines() {
-        let framing: Value = serde_json::from_str(line).expect("an object");
+    for framing in frames.objects() {
         let name = framing["name"].as_str().expect("a name");
         // A name of the list is one to give.
         let viewed = run(&["view", "00", "--frame", name]);

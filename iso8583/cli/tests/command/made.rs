@@ -1,10 +1,8 @@
 //! Commands that make messages or compare them.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{ECHOED, PURCHASE, hex, run, run_with};
-
-const ECHO: [&str; 4] = ["mti=0800", "7=0315023000", "11=000001", "70=301"];
+use crate::{ECHO, ECHOED, PURCHASE, hex, run, run_with};
 
 #[test]
 fn a_message_is_built_of_pairs_and_of_json() {
@@ -106,8 +104,7 @@ fn differences_are_told_masked() {
     ");
     assert_eq!(diff.code, 1);
     let json = run(&["diff", &hex(&PURCHASE), &hex(&ECHOED), "--format", "json"]);
-    let first: Value = serde_json::from_str(json.out.lines().next().unwrap()).unwrap();
-    assert_eq!(first["place"], "MTI");
+    assert_eq!(json.objects()[0]["place"], "MTI");
     assert!(!json.out.contains("99999901"), "{}", json.out);
 }
 
@@ -127,9 +124,8 @@ fn chip_data_is_built_seen_and_compared_by_tag() {
         00159F0206000000015000570499999901"
     );
     let viewed = run(&["view", &one, "--spec", "iso87-bcd", "--format", "json"]);
-    let object: Value = serde_json::from_str(viewed.out.trim()).unwrap();
     assert_eq!(
-        object["fields"][1]["subfields"],
+        viewed.objects()[0]["fields"][1]["subfields"],
         json!([
             {"path": "55.9F02", "name": "amount, authorised (numeric)", "value": "000000015000"},
             {"path": "55.57", "name": "track 2 equivalent data", "value": "****"},

@@ -37,10 +37,21 @@ const ECHOED: [u8; 30] = hex!(
     "0315023000 000001 3030 0301" // DE 7, 11, 39, 70
 );
 
+/// An echo as fields.
+const ECHO: [&str; 4] = ["mti=0800", "7=0315023000", "11=000001", "70=301"];
+
 struct Run {
     code: i32,
     out: String,
     notes: String,
+}
+
+impl Run {
+    /// What is printed as JSON, an object a line.
+    fn objects(&self) -> Vec<Value> {
+        let object = |line| serde_json::from_str(line).expect("an object a line");
+        self.out.lines().map(object).collect()
+    }
 }
 
 fn run(arguments: &[&str]) -> Run {
@@ -265,11 +276,7 @@ fn a_capture_is_told_by_conversation_and_by_object() {
         &capture,
         &["view", "-", "--frame", "binary2", "--format", "json"],
     );
-    let objects: Vec<Value> = json
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("an object a line"))
-        .collect();
+    let objects = json.objects();
     let answer = json!({
         "number": 2,
         "time": "2026-03-15T02:30:00.006Z",
@@ -352,6 +359,11 @@ fn wrong_usage_and_unreadable_input_exit_with_2() {
         run(&["view", "00", "--frame", "binary5"]),
         run(&["view", "nowhere/echo.pcap"]),
         run(&["view", "30 3g"]),
+        run(&["view", "capture"]),
+        run(&["build", "-"]),
+        run_with(b"mti=0800", &["build", "-"]),
+        run(&["send", "localhost", "mti=0800"]),
+        run(&["replay", "-", "localhost:1", "--connections", "0"]),
         run_with(b"0800", &["view", "-", "--input", "pcap"]),
         run_with(&capture, &["view", "-"]),
     ];
@@ -365,14 +377,34 @@ fn wrong_usage_and_unreadable_input_exit_with_2() {
             .next()
             .unwrap_or_default()
     });
-    insta::assert_snapshot!(notes.collect::<Vec<_>>().join("\n"), @r"
+    insta::assert_snapshot!(notes.collect::<Vec<_>>().join("\n"), @r#"
     error: the following required arguments were not provided:
     error: invalid value 'binary5' for '--frame <FRAMING>'
     error: no such file, and no hex or base64 either: nowhere/echo.pcap
     error: the argument: hex input, line 1, column 5: expected a hex digit, found 'g'
+    error: no such file, and no hex or base64 either: capture
+    error: standard input: the input is empty
+    error: standard input: expected a JSON object, {"mti":"0800"}
+    error: invalid value 'localhost' for '<HOST:PORT>': expected both, as in 127.0.0.1:8583
+    error: invalid value '0' for '--connections <N>': 0 is not in 1..=64
     error: standard input: no pcap or pcapng file: the first four bytes are none of theirs
     error: a capture needs --frame: iso8583 doctor finds it, iso8583 specs frames lists
-    ");
+    "#);
+}
+
+#[test]
+fn bytes_in_a_frame_that_nobody_told_of_are_left_to_the_doctor() {
+    let framed = hex(&Wire::framed(&PURCHASE));
+    let hint = "no dialect reads the beginning: iso8583 doctor tries every framing and dialect\n";
+    for command in ["view", "validate"] {
+        let run = run(&[command, &framed]);
+        assert_eq!((run.code, run.notes), (1, format!("note: {hint}")));
+    }
+    let redacted = run(&["redact", &framed]);
+    let error = format!("error: the argument: {hint}");
+    assert_eq!((redacted.code, redacted.notes), (1, error));
+    let asked = run(&["view", &framed, "--spec", "iso87-bcd"]);
+    assert_eq!((asked.code, &*asked.notes), (1, ""));
 }
 
 #[test]

@@ -11,12 +11,9 @@ use bytes::BytesMut;
 use iso8583::element::ResponseCode;
 use iso8583::frame::{Framer, LengthHeader};
 use iso8583::{Dialect, Message};
-use serde_json::Value;
 
 use crate::wire::Wire;
-use crate::{PURCHASE, Run, hex, run, run_with};
-
-const ECHO: [&str; 4] = ["mti=0800", "7=0315023000", "11=000001", "70=301"];
+use crate::{ECHO, PURCHASE, Run, hex, run, run_with};
 
 /// A host that answers connections of binary2 and BCD, and gives back what it was asked.
 struct Host {
@@ -195,6 +192,12 @@ fn a_host_that_is_silent_or_gone_exits_with_3() {
     );
 }
 
+/// Replays a capture of binary2.
+fn replay(capture: &[u8], address: &str, options: &[&str]) -> Run {
+    let start = ["replay", "-", address, "--frame", "binary2"];
+    run_with(capture, &[&start, options].concat())
+}
+
 /// A purchase in a capture, and one with the trace number 000124.
 fn capture() -> Vec<u8> {
     let mut second = PURCHASE;
@@ -209,18 +212,8 @@ fn capture() -> Vec<u8> {
 #[test]
 fn requests_of_a_capture_are_sent_anew_and_timed() {
     let host = Host::start(approve);
-    let options = [
-        "--frame",
-        "binary2",
-        "--speed",
-        "max",
-        "--fresh",
-        "stan,date,pan",
-    ];
-    let replayed = run_with(
-        &capture(),
-        &[&["replay", "-", &host.address][..], &options[..]].concat(),
-    );
+    let options = ["--speed", "max", "--fresh", "stan,date,pan"];
+    let replayed = replay(&capture(), &host.address, &options);
     assert_eq!((replayed.code, &*replayed.notes), (0, ""));
     let lines: Vec<&str> = replayed.out.lines().collect();
     assert_eq!(lines.len(), 3, "{}", replayed.out);
@@ -255,27 +248,10 @@ fn a_replay_without_answers_exits_with_1() {
             Vec::new()
         }
     });
-    let replayed = run_with(
-        &capture(),
-        &[
-            "replay",
-            "-",
-            &host.address,
-            "--frame",
-            "binary2",
-            "--timeout",
-            "100ms",
-            "--format",
-            "json",
-        ],
-    );
+    let options = ["--timeout", "100ms", "--format", "json"];
+    let replayed = replay(&capture(), &host.address, &options);
     assert_eq!((replayed.code, &*replayed.notes), (1, ""));
-    let rows: Vec<Value> = replayed
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("an object"))
-        .collect();
-    let [row, sum] = rows.as_slice() else {
+    let [row, sum] = &replayed.objects()[..] else {
         panic!("{}", replayed.out)
     };
     assert_eq!((&row["sent"], &row["answered"]), (&2.into(), &1.into()));
@@ -315,11 +291,8 @@ fn long_capture(purchases: u8) -> Vec<u8> {
 #[test]
 fn a_replay_over_several_connections_spreads_and_keeps_a_reversal_with_its_original() {
     let host = Host::start_for(3, approve);
-    let options = ["--frame", "binary2", "--speed", "max", "--connections", "3"];
-    let replayed = run_with(
-        &long_capture(9),
-        &[&["replay", "-", &host.address][..], &options[..]].concat(),
-    );
+    let options = ["--speed", "max", "--connections", "3"];
+    let replayed = replay(&long_capture(9), &host.address, &options);
     assert_eq!((replayed.code, &*replayed.notes), (0, ""));
     let last = replayed.out.lines().last().expect("a line");
     assert!(last.starts_with("10 of 10 answered over 3 connections, in "));
@@ -335,18 +308,6 @@ fn a_replay_over_several_connections_spreads_and_keeps_a_reversal_with_its_origi
     assert!(stans.contains(&Some("000002")), "{stans:?}");
 }
 
-fn replay_at_once(host: &Host, in_flight: &str) -> Run {
-    let options = ["--frame", "binary2", "--speed", "max", "--timeout", "300ms"];
-    let bound = ["--in-flight", in_flight];
-    let arguments = [
-        &["replay", "-", &host.address][..],
-        &options[..],
-        &bound[..],
-    ]
-    .concat();
-    run_with(&long_capture(7), &arguments)
-}
-
 /// The host answers four requests when it has as many.
 #[test]
 fn requests_do_not_wait_for_the_answers_to_those_before() {
@@ -359,7 +320,8 @@ fn requests_do_not_wait_for_the_answers_to_those_before() {
         }
         std::mem::take(&mut *held)
     });
-    let replayed = replay_at_once(&host, "4");
+    let options = ["--speed", "max", "--timeout", "300ms", "--in-flight", "4"];
+    let replayed = replay(&long_capture(7), &host.address, &options);
     assert_eq!(
         (replayed.code, &*replayed.notes),
         (0, ""),
@@ -376,7 +338,8 @@ fn no_more_requests_are_on_their_way_than_may_be() {
         came.send(Instant::now()).expect("a reader");
         Vec::new()
     });
-    let replayed = replay_at_once(&host, "2");
+    let options = ["--speed", "max", "--timeout", "300ms", "--in-flight", "2"];
+    let replayed = replay(&long_capture(7), &host.address, &options);
     assert_eq!(replayed.code, 1, "{}", replayed.out);
     assert!(replayed.out.contains("0 of 8 answered"), "{}", replayed.out);
     assert_eq!(host.asked().len(), 8);
@@ -390,7 +353,7 @@ fn a_host_that_hangs_up_ends_the_replay_with_3() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     let host = thread::spawn(move || drop(listener.accept()));
-    let replayed = run_with(&capture(), &["replay", "-", &address, "--frame", "binary2"]);
+    let replayed = replay(&capture(), &address, &[]);
     host.join().expect("the host ends");
     assert_eq!(replayed.code, 3, "{}", replayed.notes);
     assert!(replayed.out.starts_with("mti "), "{}", replayed.out);

@@ -18,7 +18,7 @@ use crate::cli::{Exit, Failure, Options};
 use crate::frames::{self, Piece};
 use crate::input::{Format, Source};
 use crate::message;
-use crate::peer::parse_time;
+use crate::peer::{parse_address, parse_time};
 use fresh::{Freshener, original, reference};
 use links::{Links, Received};
 use report::Report;
@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(value_name = "CAPTURE|-")]
     source: String,
     /// Whom to call
-    #[arg(value_name = "HOST:PORT")]
+    #[arg(value_name = "HOST:PORT", value_parser = parse_address)]
     address: String,
     /// How fast: 1x as captured, 2x in half the time, max without a pause
     #[arg(long, value_name = "SPEED", default_value = "1x", value_parser = parse_speed)]

@@ -79,6 +79,14 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// What to try where nothing of it could be read.
+    pub(super) fn hint(&self, options: &Options) -> Option<&'static str> {
+        match &self.content {
+            Content::Faulty(_, fault, _) => message::hint(&fault.error, options),
+            Content::Message(..) | Content::Skipped(_) => None,
+        }
+    }
+
     /// Is it wrong? What a capture does not hold to the end is no fault of who sent it.
     pub(super) const fn is_faulty(&self) -> bool {
         match (&self.content, self.place) {

@@ -49,7 +49,11 @@ impl Args {
                 }
             }
         }
-        self.print(&mut found, &[], options, out)
+        let exit = self.print(&mut found, &[], options, out)?;
+        if let Some(hint) = found.iter().find_map(|found| found.hint(options)) {
+            writeln!(notes, "note: {hint}")?;
+        }
+        Ok(exit)
     }
 
     fn view_capture(
