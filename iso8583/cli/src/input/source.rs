@@ -99,7 +99,7 @@ impl Source {
         };
         let input = input.map_err(|error| self.faulty(error, format))?;
         match self {
-            // A word is the name of a file that is not there, rather than base64 of next to nothing.
+            // A word is rather a file that is not there than base64 of next to nothing.
             Self::Literal(word)
                 if format.is_none()
                     && input.format == Format::Base64

@@ -415,14 +415,14 @@ mod tests {
         };
         insta::assert_snapshot!([
             err(r#"{"mti":"0800"} {"mti":"0800"}"#),
-            err(r#"{"mti":"0800","error":"DE 4 at byte 40: expected 12 bytes, found 3","fields":[]}"#),
+            err(r#"{"mti":"0800","error":"DE 4 at byte 40: not a hex digit","fields":[]}"#),
             err(r#"{"mti":"0800","dialect":"toyland","fields":[]}"#),
             err(r#"{"mti":"0800","fields":[{"value":"000001"}]}"#),
             err(r#"{"mti":"0800","fields":[{"de":11}]}"#),
             err(r#"{"fields":[]}"#),
         ].join("\n"), @r#"
         JSON: expected one object, found more: give one message
-        JSON: the message is not whole: DE 4 at byte 40: expected 12 bytes, found 3
+        JSON: the message is not whole: DE 4 at byte 40: not a hex digit
         JSON: the message is in dialect "toyland", which is not built in: give its file as --spec
         "null": expected mti or a data element from 2 to 192
         11: expected a text in quotes, for leading zeros count

@@ -487,6 +487,11 @@ mod tests {
                 let start = value.offset() + 11 * scale;
                 start..start + 8 * scale
             })])
+            .chain([(43, {
+                // Digits in the middle of the card number in the text.
+                let start = view.value(43).unwrap().offset();
+                start + 12..start + 14
+            })])
             .collect()
     }
 
