@@ -56,6 +56,7 @@ impl Secrets {
             (None, None) => fault.error.offset,
         };
         let start = start.min(bytes.len());
+        let strays = strays(bytes, &secret, start);
         // What is behind the last field may be the end of any.
         let from = rest.first().map_or(0, |place| place.de);
         let mut to_come = announced(bytes, dialect).iter().filter(|de| *de >= from);
@@ -69,15 +70,14 @@ impl Secrets {
                     .map(|run| shifted(run, start)),
             );
         }
-        let tracks = tracks(bytes, &secret);
-        let is_in_track = |place: &&Place| {
+        let has_stray = |place: &&Place| {
             let end = place.start + place.len.unwrap_or(0);
-            let mut tracks = tracks.iter();
-            tracks.any(|track| track.start < end && place.start < track.end)
+            let mut strays = strays.iter();
+            strays.any(|stray| stray.start < end && place.start < stray.end)
         };
-        let fields = rest.iter().chain(known.iter().filter(is_in_track));
+        let fields = rest.iter().chain(known.iter().filter(has_stray));
         let fields = fields.map(|place| place.de).collect();
-        secret.extend(tracks);
+        secret.extend(strays);
         Self {
             bytes: secret,
             fields,
@@ -353,15 +353,17 @@ fn digit_runs(bytes: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
-/// Tracks in what is no secret so far: fields that are taken for others.
-fn tracks(bytes: &[u8], secret: &[Range<usize>]) -> Vec<Range<usize>> {
+/// Card numbers and tracks that lie across fields which are taken for others: numbers also where
+/// they reach into what is behind, from `end` on.
+fn strays(bytes: &[u8], secret: &[Range<usize>], end: usize) -> Vec<Range<usize>> {
     let mut text: Vec<u8> = bytes.iter().map(|byte| ascii(*byte)).collect();
     for range in secret {
         text.get_mut(range.clone()).unwrap_or_default().fill(0);
     }
-    let mut found = Vec::new();
-    for run in runs(&text, b"=") {
-        let separator = text
+    let mut found = ranges(&hidden_digits(&text));
+    let walked = text.get(..end).unwrap_or_default();
+    for run in runs(walked, b"=") {
+        let separator = walked
             .get(run.clone())
             .and_then(|it| it.iter().position(|it| *it == b'='));
         if let Some(digits) = separator {
