@@ -46,6 +46,9 @@ impl Secrets {
         let mut secret = Vec::new();
         for place in known {
             of_field(bytes, dialect, place, &mut secret);
+            if fault.error.path.data_element() == Some(place.de) {
+                of_faulty_field(bytes, dialect, place, &mut secret);
+            }
         }
         let start = match (rest.first(), known.last()) {
             (Some(next), _) if trust.next_is_there => next.start + width(dialect.field(next.de)),
@@ -296,6 +299,19 @@ fn of_field(bytes: &[u8], dialect: &Dialect, place: &Place, secret: &mut Vec<Ran
     }
 }
 
+/// Digits of a field that could be a card number but for the fault.
+fn of_faulty_field(bytes: &[u8], dialect: &Dialect, place: &Place, secret: &mut Vec<Range<usize>>) {
+    let field = dialect.field(place.de);
+    let start = place.start + width(field);
+    let end = place.len.map_or(bytes.len(), |len| place.start + len);
+    if !field.is_some_and(is_amount) {
+        let content = bytes.get(start..end).unwrap_or_default();
+        let text: Vec<u8> = content.iter().map(|byte| ascii(*byte)).collect();
+        let parts = runs(&text, b" -", CARD_PART).into_iter();
+        secret.extend(parts.map(|part| shifted(part, start)));
+    }
+}
+
 /// All but the subfields that may be seen, with their names. All where one of them is wrong: what
 /// follows may be part of it.
 fn of_composite(field: &Field, composite: &Composite, content: &[u8]) -> Vec<Range<usize>> {
@@ -343,8 +359,8 @@ fn card_numbers(encoding: Encoding, content: &[u8]) -> Vec<Range<usize>> {
 /// Runs of digits that could be a card number or a track of one, in ASCII, EBCDIC or packed.
 fn digit_runs(bytes: &[u8]) -> Vec<Range<usize>> {
     let text: Vec<u8> = bytes.iter().map(|byte| ascii(*byte)).collect();
-    let mut found = runs(&text, b" -=D^");
-    let packed = runs(hex(bytes).as_bytes(), b"D")
+    let mut found = runs(&text, b" -=D^", CARD_MIN);
+    let packed = runs(hex(bytes).as_bytes(), b"D", CARD_MIN)
         .into_iter()
         .map(|run| bytes_of(&run));
     // Digits in ASCII are packed ones twice over, with half a neighbour at either end.
@@ -362,7 +378,7 @@ fn strays(bytes: &[u8], secret: &[Range<usize>], end: usize) -> Vec<Range<usize>
     }
     let mut found = ranges(&hidden_digits(&text));
     let walked = text.get(..end).unwrap_or_default();
-    for run in runs(walked, b"=") {
+    for run in runs(walked, b"=", CARD_MIN) {
         let separator = walked
             .get(run.clone())
             .and_then(|it| it.iter().position(|it| *it == b'='));
@@ -373,8 +389,8 @@ fn strays(bytes: &[u8], secret: &[Range<usize>], end: usize) -> Vec<Range<usize>
     found
 }
 
-/// Runs of so many digits, single links between them.
-fn runs(text: &[u8], links: &[u8]) -> Vec<Range<usize>> {
+/// Runs of at least so many digits, single links between them.
+fn runs(text: &[u8], links: &[u8], min: usize) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let (mut start, mut digits, mut linked) = (0, 0, true);
     for (at, byte) in text.iter().chain(b".").enumerate() {
@@ -386,7 +402,7 @@ fn runs(text: &[u8], links: &[u8]) -> Vec<Range<usize>> {
         } else if !linked && links.contains(byte) {
             linked = true;
         } else {
-            if digits >= CARD_MIN {
+            if digits >= min {
                 found.push(start..at);
             }
             (digits, linked) = (0, true);
@@ -421,6 +437,8 @@ const fn ascii(byte: u8) -> u8 {
 const CARD_MIN: usize = 12;
 /// And no more than these.
 const CARD_MAX: usize = 19;
+/// What one wrong character leaves of a card number in one piece has more digits.
+const CARD_PART: usize = 5;
 
 #[cfg(test)]
 mod tests {
@@ -597,6 +615,21 @@ mod tests {
             let seen = seen(bytes, dialect).unwrap();
             assert!(!seen.contains(&true), "{}", dialect.name());
         }
+    }
+
+    #[test]
+    fn a_card_number_with_a_wrong_character_is_secret_but_for_that() {
+        let dialect = Dialect::iso87_ascii();
+        let mut bytes = written(&sale(), dialect);
+        let place = dialect.read(&bytes).unwrap().segment(43).unwrap();
+        // CARD 9999-9?01-0000-0005
+        let wrong = place.start + 11;
+        bytes[wrong] = 0x19;
+        let seen = seen(&bytes, dialect).unwrap();
+        let number = place.start + 5..place.start + 24;
+        let shown: Vec<usize> = number.filter(|at| seen[*at]).collect();
+        assert_eq!(shown, [wrong]);
+        assert!(seen[place.start..][..5].iter().all(|seen| *seen));
     }
 
     #[test]
