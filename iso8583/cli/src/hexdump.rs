@@ -167,7 +167,7 @@ impl core::fmt::Debug for Hexdump<'_> {
 }
 
 /// Bytes in a row.
-const ROW: usize = 16;
+pub const ROW: usize = 16;
 
 const PLAIN: Style = Style::new();
 const DIM: Style = Style::new().dimmed();

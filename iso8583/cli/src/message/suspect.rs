@@ -19,6 +19,8 @@ use crate::shown::hex;
 pub struct Suspect {
     /// The data element.
     pub de: u8,
+    /// Where it starts, with its length, in bytes from the start of the message.
+    pub at: usize,
     /// What speaks against it. Holds no value.
     pub reason: String,
 }
@@ -92,9 +94,10 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Of suspects that cost the same, the first is kept: the nearest to the fault.
-    fn suspects(&mut self, de: u8, cost: usize, reason: String) {
+    fn suspects(&mut self, place: &Place, cost: usize, reason: String) {
         if self.best.as_ref().is_none_or(|(best, _)| cost < *best) {
-            self.best = Some((cost, Suspect { de, reason }));
+            let &Place { de, start: at, .. } = place;
+            self.best = Some((cost, Suspect { de, at, reason }));
         }
     }
 
@@ -126,7 +129,7 @@ impl Search<'_> {
                 if let Some(odd) = self.with_field(place.de, other).as_ref().and_then(strange) {
                     let how = how_recoded(field, encoding, length);
                     let reason = format!("with {how}, the message reads to its end");
-                    self.suspects(place.de, RECODED + odd, reason);
+                    self.suspects(place, RECODED + odd, reason);
                 }
             }
         }
@@ -172,7 +175,7 @@ impl Search<'_> {
                 None => "its length is no number".to_owned(),
             };
             let reason = format!("{says}; were it {wanted}, the message would read to its end");
-            self.suspects(place.de, cost + odd, reason);
+            self.suspects(place, cost + odd, reason);
         }
     }
 
@@ -222,7 +225,7 @@ impl Search<'_> {
                  its end"
             ),
         };
-        self.suspects(place.de, cost + odd, reason);
+        self.suspects(place, cost + odd, reason);
     }
 
     /// The message with another field in its place.

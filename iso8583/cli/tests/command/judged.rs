@@ -143,6 +143,41 @@ fn view_names_the_field_that_is_probably_wrong() {
 }
 
 #[test]
+fn view_shows_the_length_that_is_wrong_where_it_is_far_from_the_fault() {
+    let reversal = [
+        "mti=0420",
+        "2=9999990100000005",
+        "4=000000015000",
+        "7=0315023100",
+        "11=000124",
+        "32=450001",
+        "37=607411000123",
+        "39=68",
+        "42=MERCHANT0000001",
+        "49=410",
+    ];
+    let built = run(&[&["build", "--spec", "iso87-ascii"], &reversal[..]].concat());
+    // DE 32: 06 is 07.
+    let faulty = built.out.trim().replace("3036343530", "3037343530");
+    let shown = run(&["view", &faulty]);
+    let tail = shown.out.split_once("DE 49 at").expect("a fault").1;
+    insta::assert_snapshot!(tail.replace("; were", ";\nwere"), @r"
+     byte 104: expected 3 bytes, found 2
+    …
+    0050  ** ** ** ** ** ** ** ** ** ** ** ** ** ** ** 54  |***************T|
+    0060  30 30 30 30 30 30 31 34 31 30                    |0000001410|
+                                  ^^ DE 49 at byte 104: expected 3 bytes, found 2
+    probably DE 32, acquiring institution id code: its length says 7;
+    were it 6, the message would read to its end
+    …
+    0040  32 34 30 37 ** ** ** ** ** ** ** ** ** ** ** **  |2407************|
+                ^^ DE 32
+    …
+    ");
+    assert_eq!(shown.code, 1);
+}
+
+#[test]
 fn validate_says_everything_that_is_wrong() {
     let mut faulty = PURCHASE;
     faulty[18] = 0x06; // the check digit of DE 2

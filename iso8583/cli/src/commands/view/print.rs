@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::found::{Content, Found, Place};
 use crate::capture::{Conversation, Direction, End, How};
 use crate::cli::Options;
-use crate::hexdump::Hexdump;
+use crate::hexdump::{Hexdump, ROW};
 use crate::message::{self, Secrets, Suspect};
 use crate::shown::{Shown, hex};
 
@@ -133,7 +133,7 @@ pub(super) fn json(
                 if let Some(suspect) = suspect {
                     put(
                         "suspect",
-                        json!({"de": suspect.de, "reason": suspect.reason}),
+                        json!({"de": suspect.de, "offset": suspect.at, "reason": suspect.reason}),
                     );
                 }
                 if let Some(message) = &undecodable.partial {
@@ -212,9 +212,23 @@ fn faulty(
         .mark(at..at + 1, &text)
         .around(1)
         .write(out)?;
-    if let Some(Suspect { de, reason }) = suspect {
-        let name = dialect.field(*de).map_or("unknown", |field| field.name());
-        writeln!(out, "{indent}probably DE {de}, {name}: {reason}")?;
+    let Some(Suspect {
+        de,
+        at: start,
+        reason,
+    }) = suspect
+    else {
+        return Ok(());
+    };
+    let name = dialect.field(*de).map_or("unknown", |field| field.name());
+    writeln!(out, "{indent}probably DE {de}, {name}: {reason}")?;
+    if start / ROW + 1 < at / ROW {
+        // It is not among the rows around the fault.
+        let text = format!("DE {de}");
+        Hexdump::new(bytes, &secrets.bytes)
+            .mark(*start..start + 1, &text)
+            .around(0)
+            .write(out)?;
     }
     Ok(())
 }
