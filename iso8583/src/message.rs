@@ -158,6 +158,15 @@ impl Message {
         self.place(de, start, len);
     }
 
+    /// The same for one behind all that the message has.
+    pub(crate) fn push_received(&mut self, de: u8, start: usize, end: usize) {
+        if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) {
+            let len = end.saturating_sub(start);
+            self.spans.push(Span { start, len });
+            self.present.insert(de);
+        }
+    }
+
     /// Keeps how a data element stood on the wire.
     pub(crate) fn keep_wire(&mut self, de: u8, wire: &[u8]) {
         self.kept

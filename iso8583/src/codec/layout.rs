@@ -112,6 +112,10 @@ pub(super) struct Slot {
     pub(super) offset: u16,
     /// Bytes on the wire, where it is fixed.
     pub(super) len: u16,
+    /// Bytes of the length before it.
+    pub(super) prefix: u8,
+    /// Is its value what stands on the wire behind that?
+    pub(super) identity: bool,
 }
 
 /// What sixteen bytes must be.
@@ -215,6 +219,8 @@ impl Slot {
         variable: false,
         offset: 0,
         len: 0,
+        prefix: 0,
+        identity: false,
     };
 }
 
@@ -316,6 +322,8 @@ impl Draft {
             variable: op.reach != Reach::Fixed,
             offset: self.fixed,
             len: op.len,
+            prefix: op.prefix,
+            identity: op.identity,
         };
         match op.reach {
             Reach::Unknown => return None,

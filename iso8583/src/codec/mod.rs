@@ -63,14 +63,27 @@ impl View<'_> {
     /// # Errors
     /// Where a value that was walked over is not what the dialect says.
     pub fn to_message(&self) -> Result<Message, DecodeError> {
+        if !self.checked {
+            self.check()?;
+        }
         let mut message = self.blank();
-        for (de, value) in self.values() {
-            self.take(de, &value, &mut message)
-                .map_err(|kind| DecodeError {
-                    path: Path::Field(de),
-                    offset: value.offset(),
-                    kind,
-                })?;
+        let plain = self.dialect.plan().is_plain();
+        for de in self.present.up_to(self.until).iter() {
+            // Where a layout is known, most values stay where they are without a look at them.
+            if let Some(slot) = self.layout.and_then(|layout| layout.slot(de))
+                && plain
+                && slot.identity
+                && let Some(place) = self.place_of(slot)
+            {
+                message.push_received(de, place.start + usize::from(slot.prefix), place.end);
+            } else if let Some(value) = self.value(de) {
+                self.take(de, &value, &mut message)
+                    .map_err(|kind| DecodeError {
+                        path: Path::Field(de),
+                        offset: value.offset(),
+                        kind,
+                    })?;
+            }
         }
         self.keep_unusual(&mut message);
         Ok(message)

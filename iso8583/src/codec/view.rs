@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Range;
 
 use crate::bitmap::Bitmap;
-use crate::codec::layout::{Bases, Layout};
+use crate::codec::layout::{Bases, Layout, Slot};
 use crate::codec::plan::Check;
 use crate::element::{Pan, Track2};
 use crate::encoding::{Room, bcd};
@@ -35,6 +35,8 @@ pub struct View<'a> {
     pub(super) present: Bitmap,
     /// The last data element that was walked over, or may be absent.
     pub(super) until: u8,
+    /// Was all that was walked over checked as well?
+    pub(super) checked: bool,
     /// Where the maps end and the first field starts.
     pub(super) first: u16,
     /// What is known of messages with these fields; None where they are walked over anew.
@@ -140,7 +142,11 @@ impl<'a> View<'a> {
 
     #[inline]
     fn segment_by(&self, layout: &Layout, de: u8) -> Option<Range<usize>> {
-        let slot = layout.slot(de).filter(|_| de <= self.until)?;
+        self.place_of(layout.slot(de).filter(|_| de <= self.until)?)
+    }
+
+    #[inline]
+    pub(super) fn place_of(&self, slot: Slot) -> Option<Range<usize>> {
         let stretch = usize::from(slot.stretch);
         let start = usize::from(*self.bases.get(stretch)?) + usize::from(slot.offset);
         let end = if slot.variable {
@@ -155,9 +161,8 @@ impl<'a> View<'a> {
     pub(super) fn segments(&self) -> impl Iterator<Item = (u8, Range<usize>)> {
         let ops = self.dialect.plan().ops();
         let mut at = usize::from(self.first);
-        let until = self.until;
-        let walked = self.present.iter().take_while(move |de| *de <= until);
-        walked.map_while(move |de| {
+        let walked = self.present.up_to(self.until);
+        walked.iter().map_while(move |de| {
             let start = at;
             at = self
                 .dialect
@@ -348,4 +353,25 @@ pub(super) fn check_content(
         .decode(content, units, &mut value)
         .map_err(|kind| (None, kind))?;
     composite.check(&value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an index did not look at is looked at before it becomes a message's own.
+    #[test]
+    fn an_index_gives_no_message_of_values_that_are_wrong() {
+        let dialect = Dialect::iso87_ascii_binmap();
+        let wire = b"0800\x00\x20\x00\x00\x00\x00\x00\x0000012A";
+        for _ in 0..2 {
+            let view = dialect.index(wire).unwrap();
+            let error = view.to_message().unwrap_err();
+            assert_eq!((error.path, error.offset), (Path::Field(11), 12));
+        }
+        let view = dialect
+            .index(b"0800\x00\x20\x00\x00\x00\x00\x00\x00000123")
+            .unwrap();
+        assert_eq!(view.to_message().unwrap().text(11), Some("000123"));
+    }
 }
