@@ -68,7 +68,7 @@ pub fn tlv(bytes: &[u8]) {
 fn icc_data() -> Result<Field, ImpossibleField> {
     let length = Length::up_to(9999, Prefix::ascii(4, Counting::Bytes));
     let field = Field::new("ICC data", Class::B, Encoding::Binary, length)?;
-    Ok(field.composed(Composite::Ber(Ber::default())))
+    field.composed(Composite::Ber(Ber::default()))
 }
 
 /// A message of one field, behind four digits of length.

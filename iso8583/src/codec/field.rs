@@ -191,7 +191,9 @@ impl Field {
         units: usize,
         out: &mut impl Sink,
     ) -> Result<(), DecodeErrorKind> {
-        let (sign, packed) = content.split_at(usize::from(self.class() == Class::Xn));
+        // A tag may stand without a value, and so without a sign.
+        let signs = usize::from(self.class() == Class::Xn).min(content.len());
+        let (sign, packed) = content.split_at(signs);
         let digits = units - sign.len().min(units);
         if let [sign] = sign {
             if !self.is_lenient() && !self.class().holds(0, *sign) {
@@ -199,7 +201,7 @@ impl Field {
             }
             out.put(*sign);
         }
-        let spare = packed.len() * 2 - digits;
+        let spare = (packed.len() * 2).saturating_sub(digits);
         let before = if align == Align::Right { spare } else { 0 };
         for (place, nibble) in bcd::nibbles(packed).enumerate() {
             if place < before || place >= before + digits {
@@ -410,14 +412,19 @@ impl Prefix {
             .ok_or(error)
     }
 
-    /// Appends a number the prefix can say.
+    /// Appends a number the prefix can say, in as many digits as a prefix may have: no field and
+    /// no composite with another one is built.
     pub(crate) fn write(self, number: usize, out: &mut impl Sink) {
         let number = u64::try_from(number).unwrap_or(u64::MAX);
         let digits = usize::from(self.digits);
         let decimal = crate::element::twelve_digits(number);
-        let decimal = decimal.get(decimal.len() - digits..).unwrap_or_default();
+        let decimal = decimal
+            .get(decimal.len().saturating_sub(digits)..)
+            .unwrap_or_default();
         let bytes = number.to_be_bytes();
-        let bytes = bytes.get(bytes.len() - digits..).unwrap_or_default();
+        let bytes = bytes
+            .get(bytes.len().saturating_sub(digits)..)
+            .unwrap_or_default();
         match self.coding {
             PrefixCoding::Ascii => out.put_all(decimal),
             PrefixCoding::Ebcdic => decimal.iter().for_each(|digit| out.put(digit | 0xF0)),

@@ -147,8 +147,7 @@ impl Composite {
                     return Err(PathErrorKind::NoSuchField);
                 }
                 let template = tag.first().is_some_and(|byte| byte & ber::CONSTRUCTED != 0);
-                let inner = field.and_then(Field::content);
-                let inner = inner.or_else(|| template.then_some(self));
+                let inner = field.map_or_else(|| template.then_some(self), Field::content);
                 (Key(Name::Ber(&tag)), field, inner)
             }
         };
@@ -371,7 +370,7 @@ impl Tagged {
     fn tag_of(&self, name: &str) -> Option<Vec<u8>> {
         let name = name
             .strip_prefix(self.prefix.as_ref())
-            .filter(|_| self.is_possible())?;
+            .filter(|_| self.ends())?;
         let name = name.as_bytes();
         let width = usize::from(self.tag.width);
         match self.tag.coding {

@@ -115,7 +115,11 @@ impl<'a> Iterator for Items<'a> {
             }
         };
         match &found {
-            Some(Ok(item)) => self.at = item.whole.end,
+            Some(Ok(item)) => {
+                self.at = item.whole.end;
+                // A code may stand alone, without even the map of bits of what could follow.
+                self.ended = matches!(of, Composite::Coded { .. }) && self.at == self.value.len();
+            }
             Some(Err(_)) | None => self.ended = true,
         }
         found
@@ -230,7 +234,7 @@ impl<'a> Items<'a> {
     }
 
     fn tagged_item(&self, form: &'a Tagged, rest: &'a [u8]) -> Result<Item<'a>, Fault<'a>> {
-        if !form.is_possible() {
+        if !form.ends() {
             return Err(self.fault(None, DecodeErrorKind::Tag));
         }
         let truncated = |expected, found| DecodeErrorKind::Truncated { expected, found };
@@ -269,11 +273,12 @@ impl<'a> Items<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// What the item is made of: what its field says, or more objects in a BER template.
+    /// What the item is made of: what its field says, or more objects in a BER template of which
+    /// nothing is said.
     #[must_use]
     pub fn inner(&self) -> Option<&'a Composite> {
-        if let Some(content) = self.field.and_then(Field::content) {
-            return Some(content);
+        if let Some(field) = self.field {
+            return field.content();
         }
         match self.key.0 {
             Name::Ber([first, ..]) if first & ber::CONSTRUCTED != 0 => Some(self.of),
@@ -378,7 +383,7 @@ fn units_in(field: &Field, content: &[u8]) -> Result<usize, DecodeErrorKind> {
 
 impl Tagged {
     /// Can there be such tags and lengths at all? Else a walk would not come to an end.
-    pub(super) fn is_possible(&self) -> bool {
+    pub(super) fn ends(&self) -> bool {
         self.tag.width > 0 && (1..=6).contains(&self.length.digits)
     }
 
@@ -401,10 +406,13 @@ impl Tagged {
         content: &[u8],
     ) -> Result<(usize, Option<usize>), DecodeErrorKind> {
         let odd = DecodeErrorKind::OddNibbles { found: announced };
+        if let (Some(field), Counting::Characters | Counting::Nibbles) =
+            (field, self.length.counting)
+            && matches!(field.encoding(), Encoding::Bcd { .. })
+        {
+            return Ok((field.wire_len(announced), Some(announced)));
+        }
         match (self.length.counting, field.map(Field::encoding)) {
-            (Counting::Characters | Counting::Nibbles, Some(Encoding::Bcd { .. })) => {
-                Ok((bcd::packed_len(announced), Some(announced)))
-            }
             (Counting::Characters, Some(Encoding::EucKr)) => {
                 let bytes = euc_kr::width(content, announced.min(content.len() + 1));
                 Ok((bytes.unwrap_or(announced), None))

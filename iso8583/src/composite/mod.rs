@@ -11,6 +11,7 @@ mod access;
 mod ber;
 mod change;
 mod items;
+mod possible;
 #[cfg(test)]
 mod tests;
 

@@ -60,7 +60,7 @@ fn ber(known: impl IntoIterator<Item = (&'static str, Field)>, unknown: Unknown)
 }
 
 fn bitmapped(map: BitmapForm, extends: bool) -> Composite {
-    let chip = bytes(999).composed(ber([], Unknown::Keep));
+    let chip = bytes(999).composed(ber([], Unknown::Keep)).unwrap();
     let fields = BTreeMap::from([(2, n(3)), (8, ans(10)), (12, n(2)), (25, chip)]);
     Composite::Bitmapped(Bitmapped {
         width: if extends { 1 } else { 4 },
@@ -89,7 +89,11 @@ const fn truncated(expected: usize, found: usize) -> DecodeErrorKind {
 
 #[test]
 fn positions_are_walked_and_the_last_ones_may_be_missing() {
-    let form = Composite::Positional(vec![n(2), ans(5), n(1).composed(pds(Unknown::Keep))]);
+    let form = Composite::Positional(vec![
+        n(2),
+        ans(5),
+        n(1).composed(pds(Unknown::Keep)).unwrap(),
+    ]);
     assert_eq!(keys(&form, b""), Vec::<String>::new());
     assert_eq!(keys(&form, b"12"), ["1"]);
     assert_eq!(keys(&form, b"1203abc"), ["1", "2"]);
@@ -362,7 +366,10 @@ fn what_hosts_put_into_templates_is_not_judged() {
 #[test]
 fn positions_in_positions_are_named_by_both() {
     let inner = |fields| Composite::Positional(fields);
-    let third = ans(20).composed(inner(vec![n(1), ans(9).composed(inner(vec![n(1), n(2)]))]));
+    let third = {
+        let second = ans(9).composed(inner(vec![n(1), n(2)])).unwrap();
+        ans(20).composed(inner(vec![n(1), second])).unwrap()
+    };
     let form = inner(vec![n(1), n(1), third]);
     assert_eq!(form.check(b"1206103123"), Ok(()));
     assert_eq!(form.get(b"1206103123", &["3", "2", "2"]), Some(8..10));
@@ -656,4 +663,28 @@ fn what_is_no_path_says_what_was_expected() {
     for text in ["mti", "MTI", "bitmap", "end of message", "de55.9F02"] {
         assert!(text.parse::<Path>().is_ok(), "{text}");
     }
+}
+
+/// EMV lets a tag stand without a value; signed digits that are packed have a byte for the sign.
+#[test]
+fn a_signed_amount_without_a_value_is_no_amount_and_no_panic() {
+    let signed = Field::new("net", Class::Xn, Encoding::BCD, Length::Fixed(8)).unwrap();
+    let form = ber([("DF01", signed.clone())], Unknown::Keep);
+    assert_eq!(form.check(&hex!("DF01 00")), Ok(()));
+    let empty = form.read(&hex!("DF01 00"), &["DF01"]).unwrap();
+    assert_eq!(empty.unwrap().as_slice(), b"");
+    // An even number of characters: a byte for the sign, four for seven digits.
+    let counted = Composite::Tagged(Tagged {
+        tag: TagForm {
+            width: 2,
+            coding: TagCoding::Text,
+        },
+        length: Prefix::ascii(2, Counting::Characters),
+        prefix: "".into(),
+        known: BTreeMap::from([("01".to_owned(), signed)]),
+        unknown: Unknown::Keep,
+    });
+    let set = counted.change(b"", &["01"], Some(b"C0000123")).unwrap();
+    assert_eq!(set.as_slice(), b"0108C\x00\x00\x01\x23");
+    assert_eq!(counted.check(&set), Ok(()));
 }

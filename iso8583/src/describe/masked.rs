@@ -196,7 +196,7 @@ mod tests {
         ]);
         let length = Length::up_to(99, prefix);
         let private = Field::new("private", Class::Ans, Encoding::Ascii, length).unwrap();
-        let private = private.lenient().composed(content);
+        let private = private.lenient().composed(content).unwrap();
         let dialect = Dialect::builder("mini").field(48, private).build().unwrap();
         let mut sale = Message::new(Mti::FINANCIAL_REQUEST);
         // 서 in EUC-KR and A, then 12345 packed behind a zero.

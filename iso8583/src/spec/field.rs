@@ -90,10 +90,15 @@ impl Field {
     }
 
     /// Says what the value is made of: subfields by position, tag or bitmap.
-    #[must_use]
-    pub fn composed(mut self, content: Composite) -> Self {
+    ///
+    /// # Errors
+    /// Where no value can be made so: tags without a width or lengths without digits, a bitmap of
+    /// no bytes or of more than 24, a subfield whose tag or bit is none of the form or whose
+    /// longest value its length cannot say, or subfields more than 8 deep in one another.
+    pub fn composed(mut self, content: Composite) -> Result<Self, ImpossibleField> {
+        content.is_possible()?;
         self.content = Some(Box::new(content));
-        self
+        Ok(self)
     }
 
     /// What people call it.
@@ -260,13 +265,12 @@ impl Length {
 
     fn suits(self, encoding: Encoding, class: Class) -> Result<(), ImpossibleField> {
         let Self::Variable { prefix, max } = self else {
-            return Ok(());
+            return match self {
+                Self::Fixed(0) => Err(ImpossibleField::Empty),
+                Self::Fixed(_) | Self::Variable { .. } => Ok(()),
+            };
         };
-        if !(1..=6).contains(&prefix.digits) {
-            return Err(ImpossibleField::PrefixDigits {
-                digits: prefix.digits,
-            });
-        }
+        prefix.is_possible()?;
         if !encoding.allows(prefix.counting) {
             return Err(ImpossibleField::Counting {
                 counting: prefix.counting,
@@ -276,14 +280,7 @@ impl Length {
         if class == Class::Xn && matches!(encoding, Encoding::Bcd { .. }) {
             return Err(ImpossibleField::VariableSigned);
         }
-        let announced = encoding.announced(usize::from(max), prefix.counting);
-        if announced > prefix.capacity() {
-            return Err(ImpossibleField::Max {
-                max,
-                capacity: prefix.capacity(),
-            });
-        }
-        Ok(())
+        prefix.reaches(encoding, max)
     }
 }
 
@@ -328,6 +325,35 @@ impl Prefix {
             PrefixCoding::Bcd => digits.div_ceil(2),
             PrefixCoding::Hex => digits * 2,
         }
+    }
+
+    /// Is it of as many digits as there can be?
+    pub(crate) fn is_possible(self) -> Result<(), ImpossibleField> {
+        match self.digits {
+            1..=6 => Ok(()),
+            digits => Err(ImpossibleField::PrefixDigits { digits }),
+        }
+    }
+
+    /// Can it say the length of every value of a tagged subfield? Bytes may be counted as
+    /// characters there, for one counting does for all tags.
+    pub(crate) fn says(self, field: &Field) -> Result<(), ImpossibleField> {
+        let encoding = field.encoding();
+        if !encoding.allows(self.counting) && encoding != Encoding::Binary {
+            return Err(ImpossibleField::Counting {
+                counting: self.counting,
+                encoding,
+            });
+        }
+        self.reaches(encoding, field.length().max())
+    }
+
+    fn reaches(self, encoding: Encoding, max: u16) -> Result<(), ImpossibleField> {
+        let capacity = self.capacity();
+        if encoding.announced(usize::from(max), self.counting) > capacity {
+            return Err(ImpossibleField::Max { max, capacity });
+        }
+        Ok(())
     }
 
     /// The highest number it can say.
@@ -462,4 +488,47 @@ pub enum ImpossibleField {
     /// A sign before packed digits has a fixed length only.
     #[error("x+n in packed digits has a fixed length")]
     VariableSigned,
+    /// A field that is always empty.
+    #[error("a fixed length of 0")]
+    Empty,
+    /// Tags of no characters, or of more than can be looked up.
+    #[error("tags of width {width}: expected 1 to {max}")]
+    TagWidth {
+        /// The width asked for.
+        width: u8,
+        /// The widest there can be.
+        max: u8,
+    },
+    /// What stands before tags in a path would not be read back from it.
+    #[error("a prefix of tags has no blanks, dots or number signs")]
+    TagPrefix,
+    /// A known tag that is none of the form: it would never be found.
+    #[error("tag `{found}`: expected {expected}")]
+    Tag {
+        /// What a tag of the form is.
+        expected: String,
+        /// The tag.
+        found: String,
+    },
+    /// A bitmap of no bytes, or of more than there are numbers for.
+    #[error("a bitmap of {width} bytes: expected 1 to 24")]
+    MapWidth {
+        /// The bytes asked for.
+        width: u8,
+    },
+    /// A subfield that no bit of the map stands for, or the bit that says another map follows.
+    #[error("subfield {bit}: its bitmap has no bit for it")]
+    Bit {
+        /// The number.
+        bit: u8,
+    },
+    /// A code behind a code: both would have the one name.
+    #[error("what follows a code has no code in front")]
+    CodeTwice,
+    /// Subfields that lie too deep in one another to be read.
+    #[error("subfields lie more than {max} deep in one another")]
+    Nesting {
+        /// How deep they may.
+        max: usize,
+    },
 }

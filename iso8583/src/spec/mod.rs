@@ -239,8 +239,8 @@ impl DialectBuilder {
             return Err(InvalidDialect::Maps { count });
         }
         for (de, _) in self.0.fields() {
-            let chained = matches!(maps, Maps::UpTo(_));
-            let is_map = de == 1 && chained || de == 65 && maps == Maps::UpTo(3);
+            // DE 1 is the second map in every edition, whether bit 1 announces it or not.
+            let is_map = de == 1 || de == 65 && maps == Maps::UpTo(3);
             if de == 0 || is_map || usize::from(de) > usize::from(count) * 64 {
                 return Err(InvalidDialect::Number { de });
             }
@@ -304,7 +304,8 @@ pub enum BitmapForm {
 pub enum Maps {
     /// One, and while the first bit of a map is set, one more, up to so many (DE 1, DE 65).
     UpTo(u8),
-    /// Always so many, whatever their first bit is; it is then no field either.
+    /// Always so many, whatever bit 1 is: it announces nothing and is no field either. Bit 65
+    /// stands for a field as the others do.
     Fixed(u8),
 }
 
@@ -346,5 +347,43 @@ impl core::fmt::Display for Counting {
             Self::Bytes => "bytes",
             Self::Nibbles => "nibbles",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// DE 1 is the second map in every edition; DE 65 where a third one is chained to it.
+    #[test]
+    fn a_map_of_bits_is_no_field_nor_is_what_has_no_bit() {
+        let field = Field::new("any", Class::N, Encoding::Ascii, Length::Fixed(1)).unwrap();
+        let built = |maps, de| {
+            let builder = Dialect::builder("any").bitmap(BitmapForm::Binary, maps);
+            builder.field(de, field.clone()).build()
+        };
+        for (maps, refused) in [
+            (Maps::UpTo(1), &[0, 1, 65, 128, 129][..]),
+            (Maps::UpTo(2), &[0, 1, 129, 255]),
+            (Maps::UpTo(3), &[0, 1, 65, 193]),
+            (Maps::Fixed(1), &[0, 1, 65]),
+            (Maps::Fixed(2), &[0, 1, 129]),
+            (Maps::Fixed(3), &[0, 1, 193]),
+        ] {
+            for de in refused {
+                let invalid = built(maps, *de).unwrap_err();
+                assert_eq!(invalid, InvalidDialect::Number { de: *de }, "{maps:?}");
+            }
+            for de in [2, 64, maps.count() * 64] {
+                assert!(built(maps, de).is_ok(), "{maps:?} {de}");
+            }
+        }
+        assert!(built(Maps::Fixed(3), 65).is_ok() && built(Maps::UpTo(2), 65).is_ok());
+        for count in [0, 4] {
+            assert_eq!(
+                built(Maps::UpTo(count), 2).unwrap_err(),
+                InvalidDialect::Maps { count }
+            );
+        }
     }
 }

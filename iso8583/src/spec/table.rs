@@ -82,15 +82,9 @@ impl Coding {
         reason = "constant tables: a test builds every element in every coding"
     )]
     fn field(self, element: &Element) -> Field {
-        let field = self
-            .try_field(element)
+        self.try_field(element)
             .expect("a coding has a form for every element of its table")
-            .shown(element.visibility);
-        if element.de == 55 && element.class == Class::B {
-            field.composed(Composite::Ber(Ber::default()))
-        } else {
-            field
-        }
+            .shown(element.visibility)
     }
 
     fn try_field(self, element: &Element) -> Result<Field, ImpossibleField> {
@@ -119,7 +113,11 @@ impl Coding {
             Extent::Lll(max) => variable(3, max),
             Extent::Llll(max) => variable(4, max),
         };
-        Field::new(element.name, element.class, encoding, length)
+        let field = Field::new(element.name, element.class, encoding, length)?;
+        if element.de == 55 && element.class == Class::B {
+            return field.composed(Composite::Ber(Ber::default()));
+        }
+        Ok(field)
     }
 }
 
@@ -152,9 +150,16 @@ pub(crate) fn bytes(name: &'static str, count: u16, visibility: Visibility) -> F
 
 impl DialectBuilder {
     /// Says what the value of a data element is made of.
+    #[expect(
+        clippy::expect_used,
+        reason = "constant tables: a test builds every dialect"
+    )]
     pub(super) fn compose(self, de: u8, content: Composite) -> Self {
         match self.0.field(de).cloned() {
-            Some(field) => self.field(de, field.composed(content)),
+            Some(field) => {
+                let composed = field.composed(content);
+                self.field(de, composed.expect("the table's subfields can exist"))
+            }
             None => self,
         }
     }

@@ -8,6 +8,7 @@
     reason = "test kit: what cannot be made is a failed test"
 )]
 
+mod composites;
 mod specs;
 
 use bytes::BytesMut;
@@ -309,6 +310,52 @@ proptest! {
     ) {
         if let Err(undecodable) = case.dialect.decode(&bytes) {
             prop_assert!(undecodable.error.offset <= bytes.len(), "{}", undecodable);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn subfields_of_any_form_come_back_as_they_were_set(case in composites::cases()) {
+        let message = case.message();
+        prop_assert!(message.is_ok(), "{message:?}");
+        let message = message.unwrap();
+        for (path, value) in &case.sets {
+            let read = message.value_at(&case.dialect, path).unwrap();
+            prop_assert_eq!(read.as_ref().map(|read| read.as_slice()), Some(value.as_slice()));
+        }
+        let wire = encoded(&case.dialect, &message);
+        prop_assert_eq!(&case.dialect.decode(&wire).unwrap(), &message);
+        prop_assert!(case.dialect.read(&wire).is_ok());
+        // What is masked is a message of the dialect's shape still.
+        let masked = encoded(&case.dialect, &message.masked(&case.dialect));
+        prop_assert!(case.dialect.index(&masked).is_ok());
+    }
+
+    #[test]
+    fn bytes_of_subfields_that_are_wrong_are_an_error_and_never_a_panic(
+        case in composites::cases(),
+        mutations in mutations(),
+        path in any::<Index>(),
+    ) {
+        let wire = encoded(&case.dialect, &case.message().unwrap());
+        let wire = mutated(&wire, &mutations);
+        match case.dialect.decode(&wire) {
+            Ok(mut message) => {
+                prop_assert_eq!(&encoded(&case.dialect, &message)[..], &wire[..]);
+                let _ = message.describe_in(&case.dialect).to_string();
+                let _ = message.masked(&case.dialect);
+                if !case.sets.is_empty() {
+                    let (path, value) = &case.sets[path.index(case.sets.len())];
+                    if message.set_at(&case.dialect, path, value).is_ok() {
+                        let read = message.value_at(&case.dialect, path).unwrap().unwrap();
+                        prop_assert_eq!(read.as_slice(), value.as_slice());
+                    }
+                    let _ = message.remove_at(&case.dialect, path);
+                    let _ = encoded(&case.dialect, &message);
+                }
+            }
+            Err(undecodable) => prop_assert!(undecodable.error.offset <= wire.len()),
         }
     }
 }

@@ -85,8 +85,8 @@ struct Slot {
 
 fn slots() -> impl Strategy<Value = Slot> {
     fields().prop_flat_map(|field| {
-        let value = prop::option::weighted(0.8, values(&field));
-        let change = prop::option::weighted(0.3, prop::option::of(values(&field)));
+        let value = prop::option::weighted(0.8, values(&field, None));
+        let change = prop::option::weighted(0.3, prop::option::of(values(&field, None)));
         (Just(field), value, change).prop_map(|(field, value, change)| Slot {
             field,
             value,
@@ -96,7 +96,7 @@ fn slots() -> impl Strategy<Value = Slot> {
 }
 
 /// Any field that can exist.
-fn fields() -> impl Strategy<Value = Field> {
+pub(crate) fn fields() -> impl Strategy<Value = Field> {
     let axes = (select(Class::ALL.to_vec()), encodings(), lengths());
     (axes, prop::bool::weighted(0.2)).prop_filter_map(
         "a field that can exist",
@@ -148,8 +148,12 @@ fn lengths() -> impl Strategy<Value = Length> {
 }
 
 /// Canonical values of a field. Of packed digits counted by their bytes an odd number cannot be
-/// told from one more where the filler is a digit, or a separator: those are not drawn.
-fn values(field: &Field) -> impl Strategy<Value = Vec<u8>> + use<> {
+/// told from one more where the filler is a digit, or a separator: those are not drawn. Of a
+/// subfield behind a tag, the length there is counted in `tagged`.
+pub(crate) fn values(
+    field: &Field,
+    tagged: Option<Counting>,
+) -> impl Strategy<Value = Vec<u8>> + use<> {
     let (class, encoding) = (field.class(), field.encoding());
     let (least, most) = match field.length() {
         Length::Fixed(length) => (length, length),
@@ -157,7 +161,9 @@ fn values(field: &Field) -> impl Strategy<Value = Vec<u8>> + use<> {
     };
     let ambiguous = match (encoding, field.length()) {
         (Encoding::Bcd { fill, .. }, Length::Variable { prefix, .. }) => {
-            prefix.counting == Counting::Bytes && (fill < 10 || fill == 13 && class == Class::Z)
+            let bytes = Some(Counting::Bytes);
+            (prefix.counting == Counting::Bytes || tagged == bytes)
+                && (fill < 10 || fill == 13 && class == Class::Z)
         }
         _ => false,
     };
@@ -248,7 +254,10 @@ pub(crate) fn padded() -> impl Strategy<Value = (Field, Vec<u8>)> {
                 .and_then(|field| field.padded(padding))
                 .unwrap();
             let short = (1..=length).prop_flat_map(move |length| {
-                values(&Field::new("short", class, encoding, Length::Fixed(length)).unwrap())
+                values(
+                    &Field::new("short", class, encoding, Length::Fixed(length)).unwrap(),
+                    None,
+                )
             });
             (Just(field), short)
         })

@@ -110,7 +110,9 @@ fn ascii() -> DialectBuilder {
 }
 
 fn raw_icc_data() -> DialectBuilder {
-    let icc_data = bytes_up_to(LLL_BYTES, 255).composed(Composite::Ber(Default::default()));
+    let icc_data = bytes_up_to(LLL_BYTES, 255)
+        .composed(Composite::Ber(Default::default()))
+        .unwrap();
     ascii().field(55, icc_data)
 }
 
@@ -249,7 +251,9 @@ fn postilion() -> DialectBuilder {
     let prefix = Prefix::ascii(6, Counting::Bytes);
     Dialect::iso87_ascii_binmap().to_builder().field(
         127,
-        bytes_up_to(prefix, 60_000).composed(Composite::Bitmapped(inner)),
+        bytes_up_to(prefix, 60_000)
+            .composed(Composite::Bitmapped(inner))
+            .unwrap(),
     )
 }
 
@@ -266,7 +270,9 @@ fn hypercom() -> DialectBuilder {
 }
 
 fn mixed_codings() -> DialectBuilder {
-    let icc_data = bytes_up_to(LLL_BYTES, 255).composed(Composite::Ber(Default::default()));
+    let icc_data = bytes_up_to(LLL_BYTES, 255)
+        .composed(Composite::Ber(Default::default()))
+        .unwrap();
     Dialect::iso87_ascii_binmap()
         .to_builder()
         .field(19, fixed(Class::N, Encoding::BCD, 3))
@@ -279,10 +285,14 @@ fn subfields_of_3(name: &str) -> DialectBuilder {
     let n = |length| fixed(Class::N, Encoding::Ascii, length);
     let code = if name == "moov-err-nested-subfield" {
         let inner = Composite::Positional(vec![n(4), n(6)]);
-        let second = fixed(ANY, Encoding::Ascii, 10).composed(inner);
-        ascii_up_to(ANY, 2, 14).composed(Composite::Positional(vec![n(2), second, n(2)]))
+        let second = fixed(ANY, Encoding::Ascii, 10).composed(inner).unwrap();
+        ascii_up_to(ANY, 2, 14)
+            .composed(Composite::Positional(vec![n(2), second, n(2)]))
+            .unwrap()
     } else {
-        fixed(ANY, Encoding::Ascii, 6).composed(Composite::Positional(vec![n(2), n(2), n(2)]))
+        fixed(ANY, Encoding::Ascii, 6)
+            .composed(Composite::Positional(vec![n(2), n(2), n(2)]))
+            .unwrap()
     };
     Dialect::iso87_ascii_binmap().to_builder().field(3, code)
 }

@@ -10,9 +10,9 @@ use crate::{ONE_FIELD, Vector, unhex};
 
 /// The field of a vector, and the bytes of its value.
 fn field_of(vector: &Vector) -> (u8, Field, &[u8]) {
-    let text = |content: Composite| ascii_up_to(Class::Ans, 3, 999).composed(content);
+    let text = |content: Composite| ascii_up_to(Class::Ans, 3, 999).composed(content).unwrap();
     let icc_data = bytes_up_to(Prefix::ascii(3, Counting::Bytes), 999);
-    let icc_data = icc_data.composed(Composite::Ber(Ber::default()));
+    let icc_data = icc_data.composed(Composite::Ber(Ber::default())).unwrap();
     let raw = &*vector.raw;
     match &*vector.name {
         "de48-tlv-3-3" => (48, text(Composite::Tagged(tagged(3, 3))), raw),

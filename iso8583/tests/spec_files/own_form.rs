@@ -114,7 +114,10 @@ fn every_form_of_subfields_is_read_as_it_was_written() {
             prefix: "PDS".into(),
             known: BTreeMap::from([
                 ("0".repeat(odd.len()), text("two", 2)),
-                (odd.to_owned(), text("odd", 9).composed(inner.clone())),
+                (
+                    odd.to_owned(),
+                    text("odd", 9).composed(inner.clone()).unwrap(),
+                ),
             ]),
             unknown: Unknown::Refuse,
         })
@@ -122,7 +125,7 @@ fn every_form_of_subfields_is_read_as_it_was_written() {
     let forms = [
         inner.clone(),
         Composite::Positional(vec![
-            text("nested", 3).composed(inner.clone()),
+            text("nested", 3).composed(inner.clone()).unwrap(),
             text("plain", 4),
         ]),
         Composite::Positional(Vec::new()),
@@ -142,15 +145,12 @@ fn every_form_of_subfields_is_read_as_it_was_written() {
         }),
         Composite::Coded {
             code: text("kind", 2),
-            rest: Box::new(Composite::Coded {
-                code: text("kind of kind", 1),
-                rest: Box::new(tagged(TagCoding::Text, "a.b")),
-            }),
+            rest: Box::new(tagged(TagCoding::Text, "a.b")),
         },
     ];
     let mut builder = Dialect::builder("forms");
     for (de, form) in (40..).zip(forms) {
-        builder = builder.field(de, text("composed", 99).composed(form));
+        builder = builder.field(de, text("composed", 99).composed(form).unwrap());
     }
     let dialect = builder.build().unwrap();
     assert_same(&dialect, &toml::read(&toml::write(&dialect)).unwrap());
@@ -339,7 +339,7 @@ fn subfields_that_cannot_be_are_refused_where_they_stand() {
             field(&format!(
                 "{N}length=3\nsubfields={{form='bitmapped',width=0,bits={{}}}}"
             )),
-            "subfields.width: expected 1 to 24, found 0",
+            "fields.4.subfields: a bitmap of 0 bytes: expected 1 to 24",
         ),
         (
             field(&format!(
@@ -351,14 +351,21 @@ fn subfields_that_cannot_be_are_refused_where_they_stand() {
             field(&format!(
                 "{N}length=3\nsubfields={{form='ber',tags={{9g={{}}}}}}"
             )),
-            "subfields.tags.9g: expected a tag of one to three bytes in upper-case hex",
+            "subfields.tags.9g: tag `9g`: expected one to three bytes of BER-TLV in upper-case hex",
         ),
         (
             field(&format!(
                 "{N}length=3\nsubfields={{form='tagged',tag={{width=2,coding='bcd'}},\
                  length={{prefix='LL'}},tags={{001={{}}}}}}"
             )),
-            "subfields.tags.001: expected a tag of 2 digits, found 001",
+            "subfields.tags.001: tag `001`: expected 2 digits",
+        ),
+        (
+            field(&format!(
+                "{N}length=3\nsubfields={{form='bitmapped',width=1,bits={{9={{name='f',\
+                 class='n',encoding='ascii',length=1}}}}}}"
+            )),
+            "fields.4.subfields: subfield 9: its bitmap has no bit for it",
         ),
         (
             field(&format!("{N}length=3\nsubfields={{form='ber',tag={{}}}}")),
@@ -393,7 +400,7 @@ fn files_without_end_are_refused_before_they_are_read() {
             "[{path}]\nname='x'\nclass='ans'\nencoding='ascii'\nlength=9\n\
              [{path}.subfields]\nform='ber'\n"
         ));
-        path.push_str(".subfields.tags.9F");
+        path.push_str(".subfields.tags.9F02");
     }
     let faults = faults(&nested);
     assert!(

@@ -230,7 +230,9 @@ impl Import<'_> {
                 // Of text, the subfields say which characters it holds.
                 let text = field.class() != Class::B;
                 let field = if text { field.lenient() } else { field };
-                Ok(Some(field.composed(content)))
+                let composed = field.composed(content);
+                let composed = composed.map_err(|it| self.fault(element, path, it))?;
+                Ok(Some(composed))
             }
             name => Err(self.fault(element, path, Reason::value("<isofield>", name))),
         }
@@ -311,10 +313,6 @@ impl Import<'_> {
         fields: BTreeMap<u8, Field>,
     ) -> Result<Composite, Reported> {
         let length = self.number::<u8>(element, path, "length", None)?;
-        if !(1..=24).contains(&length) {
-            let reason = Reason::value("a bitmap of 1 to 24 bytes", &length.to_string());
-            return Err(self.fault(element, path, reason));
-        }
         Ok(Composite::Bitmapped(Bitmapped {
             // Eight bytes, and eight more where the first bit says so.
             width: length.min(8),

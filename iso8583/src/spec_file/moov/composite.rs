@@ -35,7 +35,17 @@ impl Import {
         // Of text, the subfields say which characters it holds.
         let text = class == Class::Ans;
         let field = if text { field.lenient() } else { field };
-        Ok(field.composed(content))
+        self.with(node, field, content)
+    }
+
+    fn with(
+        &mut self,
+        node: &Node<'_>,
+        field: Field,
+        content: Composite,
+    ) -> Result<Field, Reported> {
+        let composed = field.composed(content);
+        composed.map_err(|impossible| self.fault(&node.path, impossible))
     }
 
     fn content(&mut self, node: &Node<'_>, depth: usize) -> Result<Composite, Reported> {
@@ -98,11 +108,7 @@ impl Import {
         };
         let width = match width? {
             0 => 8,
-            width @ 1..=24 => width,
-            width => {
-                let reason = Reason::value("a bitmap of 1 to 24 bytes", &width.to_string());
-                return Err(self.fault(&bitmap.path, reason));
-            }
+            width => width,
         };
         Ok(Composite::Bitmapped(Bitmapped {
             width,
@@ -137,7 +143,7 @@ impl Import {
             let name = node.text("description").to_owned();
             let field = Field::new(name, Class::B, Encoding::Binary, length);
             let field = field.map_err(|impossible| self.fault(&node.path, impossible))?;
-            return Ok(field.composed(content));
+            return self.with(node, field, content);
         }
         let (class, encoding) = self.shape(node, None)?;
         let length = Length::up_to(self.length::<u16>(node)?, BER_LENGTH);

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::composite::{Ber, Bitmapped, Composite, TagCoding, TagForm, Tagged};
-use crate::spec::{BitmapForm, Field};
+use crate::composite::{Ber, Bitmapped, Composite, TagForm, Tagged};
+use crate::spec::{BitmapForm, Field, ImpossibleField};
 use crate::spec_file::toml::field;
 use crate::spec_file::toml::reader::{Reader, Reported, Table};
 use crate::spec_file::toml::words::{self, Form};
@@ -34,12 +34,16 @@ fn composite(
     let Some(form) = reader.word(table, "form", &words::FORM)? else {
         return Err(reader.missing(table, "form"));
     };
-    match form {
+    let composite = match form {
         Form::Positional => positional(reader, table, depth),
         Form::Tagged => tagged(reader, table, depth).map(Composite::Tagged),
         Form::Ber => ber(reader, table, depth).map(Composite::Ber),
         Form::Bitmapped => bitmapped(reader, table, depth).map(Composite::Bitmapped),
         Form::Coded => coded(reader, table, depth),
+    }?;
+    match composite.is_possible() {
+        Ok(()) => Ok(composite),
+        Err(impossible) => Err(reader.fault(table, impossible)),
     }
 }
 
@@ -80,8 +84,8 @@ fn tagged(
     let prefix = reader.string(table, "prefix");
     let unknown = reader.word(table, "unknown", &words::UNKNOWN);
     let known = match tag {
-        Ok(form) => tags(reader, table, depth, |tag| expected_of(form, tag)),
-        Err(Reported) => tags(reader, table, depth, |_| None),
+        Ok(form) => tags(reader, table, depth, |tag| form.is_tag(tag)),
+        Err(Reported) => tags(reader, table, depth, |_| Ok(())),
     };
     Ok(Tagged {
         tag: tag?,
@@ -97,7 +101,7 @@ fn tag(reader: &mut Reader<'_>, table: &Table<'_, '_>) -> Result<TagForm, Report
         return Err(reader.missing(table, "tag"));
     };
     reader.only(&inner, &["width", "coding"]);
-    let width = reader.number::<u8>(&inner, "width", "1 to 255");
+    let width = reader.number::<u8>(&inner, "width", "1 to 32");
     let coding = reader.word(&inner, "coding", &words::TAG_CODING);
     let (Some(width), Some(coding)) = (width?, coding?) else {
         let key = if inner.has("width") {
@@ -107,39 +111,13 @@ fn tag(reader: &mut Reader<'_>, table: &Table<'_, '_>) -> Result<TagForm, Report
         };
         return Err(reader.missing(&inner, key));
     };
-    if width == 0 {
-        return Err(reader.wrong(&inner, "width", Reason::value("1 to 255", "0")));
-    }
     Ok(TagForm { width, coding })
-}
-
-/// What a tag of the form is, where this is none.
-fn expected_of(form: TagForm, tag: &str) -> Option<String> {
-    let width = usize::from(form.width);
-    let (length, of) = match form.coding {
-        TagCoding::Text => (width, "characters"),
-        TagCoding::Bcd(_) => (width, "digits"),
-        TagCoding::Binary => (width * 2, "upper-case hex digits"),
-    };
-    let digits = tag.bytes().all(|digit| match form.coding {
-        TagCoding::Text => true,
-        TagCoding::Bcd(_) => digit.is_ascii_digit(),
-        TagCoding::Binary => matches!(digit, b'0'..=b'9' | b'A'..=b'F'),
-    });
-    let fits = digits && tag.chars().count() == length;
-    (!fits).then(|| format!("a tag of {length} {of}"))
 }
 
 fn ber(reader: &mut Reader<'_>, table: &Table<'_, '_>, depth: usize) -> Result<Ber, Reported> {
     reader.only(table, &["form", "unknown", "tags"]);
     let unknown = reader.word(table, "unknown", &words::UNKNOWN);
-    let known = tags(reader, table, depth, |tag| {
-        let hex = tag
-            .bytes()
-            .all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'));
-        let fits = hex && matches!(tag.len(), 2 | 4 | 6);
-        (!fits).then(|| "a tag of one to three bytes in upper-case hex".to_owned())
-    });
+    let known = tags(reader, table, depth, Ber::is_tag);
     Ok(Ber {
         known: known?,
         unknown: unknown?.unwrap_or_default(),
@@ -150,7 +128,7 @@ fn tags(
     reader: &mut Reader<'_>,
     table: &Table<'_, '_>,
     depth: usize,
-    expected: impl Fn(&str) -> Option<String>,
+    check: impl Fn(&str) -> Result<(), ImpossibleField>,
 ) -> Result<BTreeMap<String, Field>, Reported> {
     let Some(tags) = reader.table(table, "tags")? else {
         return Ok(BTreeMap::new());
@@ -158,8 +136,8 @@ fn tags(
     let mut known = BTreeMap::new();
     let mut wrong = None;
     for (tag, inner) in reader.tables(&tags) {
-        if let Some(expected) = expected(&tag) {
-            wrong = Some(reader.fault(&inner, Reason::value(expected, &tag)));
+        if let Err(impossible) = check(&tag) {
+            wrong = Some(reader.fault(&inner, impossible));
         }
         match field::field(reader, &inner, None, depth + 1) {
             Ok(field) => {
@@ -184,10 +162,6 @@ fn bitmapped(
     let Some(width) = width? else {
         return Err(reader.missing(table, "width"));
     };
-    if !(1..=24).contains(&width) {
-        let reason = Reason::value("1 to 24", &width.to_string());
-        return Err(reader.wrong(table, "width", reason));
-    }
     Ok(Bitmapped {
         width,
         form: form?.unwrap_or(BitmapForm::Binary),

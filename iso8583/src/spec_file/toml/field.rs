@@ -71,10 +71,12 @@ pub(super) fn field(
     if let Some(shown) = shown?.or_else(|| inherited.map(Field::visibility)) {
         field = field.shown(shown);
     }
-    Ok(match content? {
-        Some(content) => field.composed(content),
-        None => field,
-    })
+    match content? {
+        Some(content) => field
+            .composed(content)
+            .map_err(|impossible| reader.fault(table, impossible)),
+        None => Ok(field),
+    }
 }
 
 fn class(reader: &mut Reader<'_>, table: &Table<'_, '_>) -> Result<Option<Class>, Reported> {
