@@ -191,6 +191,26 @@ pub enum Class {
     Reserved,
 }
 
+/// Which edition of the standard a message follows; elements mean other things in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edition {
+    /// Also for national and private versions, which are built on it.
+    Iso1987,
+    Iso1993,
+    Iso2003,
+}
+
+impl Mti {
+    /// The edition that the version digit says.
+    pub(crate) const fn edition(self) -> Edition {
+        match self.0 {
+            [b'1', ..] => Edition::Iso1993,
+            [b'2', ..] => Edition::Iso2003,
+            _ => Edition::Iso1987,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,14 +1,31 @@
 //! The answer to a request: what it repeats of it.
 
-use crate::element::{PrivateData, ResponseCode};
+use crate::element::{ActionCode, PrivateData, ResponseCode};
 use crate::message::Message;
+use crate::mti::Edition;
 use crate::rules;
 
 impl Message {
     /// The answer to this message with a response code: MTI of the answer, TPDU swapped, DE 39
-    /// set, and the elements that the rules of 1987 ([`Rules::iso87`]) have an answer repeat
-    /// exactly as received, DE 48 in part; never DE 14, 22, 25, 35, 36, 45, 52, 53 or 55. None
-    /// where the message is none that is answered.
+    /// set, and what an answer of the message's edition repeats, exactly as received; never DE 14,
+    /// 22, 25, 35, 36, 45, 52, 53 or 55. None where the message is none that is answered.
+    ///
+    /// In 1987 that is what [`Rules::iso87`] says, DE 48 in part. In 1993 and 2003 it is DE 7, 11
+    /// and 12 and, where the message moves money, card, amount, terminal and merchant (the echo
+    /// rule of `domain.md` §2.1; jPOS Common Message Format), and DE 39 is the action code of the
+    /// same meaning: 51 is 116 in 1993 and 1016 in 2003, 00 in a 1430 is 400. One who has a closer
+    /// action code sets DE 39 of the answer to it.
+    ///
+    /// ```
+    /// use iso8583::{Message, element::ResponseCode};
+    ///
+    /// let mut request = Message::new("1200".parse()?);
+    /// request.set(11, b"000123").set(24, b"200");
+    /// let answer = request.response(ResponseCode::INSUFFICIENT_FUNDS).expect("a request");
+    /// assert_eq!((answer.text(11), answer.text(24)), (Some("000123"), None));
+    /// assert_eq!(answer.text(39), Some("116"));
+    /// # Ok::<(), iso8583::InvalidElement>(())
+    /// ```
     ///
     /// [`Rules::iso87`]: crate::rules::Rules::iso87
     #[must_use]
@@ -17,10 +34,14 @@ impl Message {
         answer.set_header(self.header().map(crate::frame::Tpdu::swapped));
         let mut repeated = rules::repeated(self.mti());
         repeated.insert(39);
+        let action = ActionCode::of(code, self.mti());
         // Ascending, so that each value goes behind the one before.
         for de in repeated.iter() {
             match (de, self.field(de)) {
-                (39, _) => answer.set(39, code.as_bytes()),
+                (39, _) => match &action {
+                    Some(action) => answer.set(39, action.as_bytes()),
+                    None => answer.set(39, code.as_bytes()),
+                },
                 (48, Some(private)) => answer.repeat_private(private),
                 (_, Some(value)) => answer.set(de, value),
                 (_, None) => &mut answer,
@@ -40,11 +61,13 @@ impl Message {
     }
 
     /// The answer to a message with something missing or wrong: 30, and DE 44 names the element
-    /// in three digits where there is one to name.
+    /// in three digits where there is one to name; not in 2003, where DE 44 is of data sets.
     #[must_use]
     pub fn format_error(&self, de: Option<u8>) -> Option<Self> {
         let mut answer = self.response(ResponseCode::FORMAT_ERROR)?;
-        if let Some(de) = de {
+        if let Some(de) = de
+            && self.mti().edition() != Edition::Iso2003
+        {
             answer.set(44, format!("{de:03}").as_bytes());
         }
         Some(answer)

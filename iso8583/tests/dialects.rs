@@ -5,9 +5,10 @@
 use bytes::BytesMut;
 use hex_literal::hex;
 use iso8583::composite::Composite;
+use iso8583::element::ResponseCode;
 use iso8583::spec::Visibility;
 use iso8583::{Dialect, Message};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads the bytes, writes them again, and gives what they say.
 fn both_ways(dialect: &Dialect, wire: &[u8]) -> Message {
@@ -202,4 +203,108 @@ fn no_dialect_shows_a_track_a_pin_or_a_key() {
         }
         assert_eq!(dialect.field(2).unwrap().visibility(), Visibility::Partly);
     }
+}
+
+/// A request in every dialect of its edition: what is echoed of it, and what its answer says.
+fn answered(edition: &str, mti: &str, elements: &[(u8, &str)], says: &str, echoed: &[u8]) {
+    let mut request = Message::new(mti.parse().unwrap());
+    for (de, value) in elements {
+        request.set(*de, value.as_bytes());
+    }
+    let all = Dialect::built_in().iter();
+    for dialect in all.filter(|it| it.name().starts_with(edition)) {
+        assert_eq!(both_ways(dialect, &encoded(dialect, &request)), request);
+        let answer = request.response(ResponseCode::APPROVED).unwrap();
+        assert_eq!(both_ways(dialect, &encoded(dialect, &answer)), answer);
+        let mut expected: BTreeMap<u8, &[u8]> = echoed
+            .iter()
+            .map(|de| (*de, request.field(*de).unwrap()))
+            .collect();
+        expected.insert(39, says.as_bytes());
+        assert_eq!(
+            answer.fields().collect::<BTreeMap<_, _>>(),
+            expected,
+            "{mti}"
+        );
+        let wrong = request.format_error(Some(4)).unwrap();
+        both_ways(dialect, &encoded(dialect, &wrong));
+    }
+}
+
+fn encoded(dialect: &Dialect, message: &Message) -> BytesMut {
+    let mut wire = BytesMut::new();
+    let written = dialect.encode(message, &mut wire);
+    assert_eq!(written, Ok(()), "{} in {}", message.mti(), dialect.name());
+    wire
+}
+
+/// Card, purpose and merchant, with what the later editions have in the same form.
+const PURCHASE: [(u8, &str); 8] = [
+    (2, "9999990100000005"),
+    (3, "000000"),
+    (7, "0315023015"),
+    (14, "3012"),
+    (26, "5945"),
+    (32, "450001"),
+    (37, "607411000123"),
+    (42, "MERCHANT0000001"),
+];
+
+/// Neither the date the card is good from (DE 13) nor any other of the card goes back.
+#[test]
+fn requests_of_1993_are_answered_in_its_elements() {
+    let purchase = [
+        &PURCHASE[..],
+        &[
+            (4, "000000015000"),
+            (11, "000123"),
+            (12, "260315113015"),
+            (13, "2512"),
+            (22, "51010151134C"),
+            (41, "TERM0001"),
+            (49, "410"),
+        ],
+    ]
+    .concat();
+    let echoed = [2, 3, 4, 7, 11, 12, 32, 37, 41, 42, 49];
+    let sale = [&purchase[..], &[(24, "200")]].concat();
+    answered("iso93", "1200", &sale, "000", &echoed);
+    let undone = [&purchase[..], &[(24, "400"), (25, "4021")]].concat();
+    answered("iso93", "1421", &undone, "400", &echoed);
+    let echo = [
+        (7, "0315023000"),
+        (11, "000123"),
+        (12, "260315113015"),
+        (24, "831"),
+    ];
+    answered("iso93", "1804", &echo, "800", &[7, 11, 12]);
+}
+
+/// DE 49 verifies the cardholder in this edition: it stays where it came from.
+#[test]
+fn requests_of_2003_are_answered_in_its_elements() {
+    let purchase = [
+        &PURCHASE[..],
+        &[
+            (4, "4100000000015000"),
+            (11, "000000000123"),
+            (12, "20260315113015"),
+            (22, "0123456789ABCDEF"),
+            (41, "TERM000100000000"),
+            (49, "\u{1}\0\u{3}123"),
+        ],
+    ]
+    .concat();
+    let echoed = [2, 3, 4, 7, 11, 12, 32, 37, 41, 42];
+    let sale = [&purchase[..], &[(24, "200")]].concat();
+    answered("iso2003", "2200", &sale, "0000", &echoed);
+    let undone = [&purchase[..], &[(24, "400"), (25, "4021")]].concat();
+    answered("iso2003", "2420", &undone, "4000", &echoed);
+    let echo = [
+        (7, "0315023000"),
+        (11, "000000000123"),
+        (12, "20260315113015"),
+        (24, "831"),
+    ];
+    answered("iso2003", "2804", &echo, "8000", &[7, 11, 12]);
 }

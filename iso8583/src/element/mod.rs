@@ -1,5 +1,6 @@
 //! The data elements that programs reckon with, each as a type that is right once it exists.
 
+mod action_code;
 mod additional_amounts;
 mod amount;
 mod concealed;
@@ -16,6 +17,7 @@ mod response_code;
 mod stan;
 mod track2;
 
+pub(crate) use action_code::ActionCode;
 pub use additional_amounts::{AdditionalAmount, AdditionalAmounts, AmountType};
 pub(crate) use amount::twelve_digits;
 pub use amount::{Amount, Currency, MinorUnits};

@@ -57,7 +57,7 @@ static MESSAGES: [MtiRule; 28] = [
 /// What the answer to a message repeats of it, by this table; reckoned when compiled, for every
 /// request that is answered asks. Classes without rules of their own repeat what says which
 /// message is meant.
-pub(crate) const fn repeated(request: Mti) -> Bitmap {
+pub(super) const fn repeated(request: Mti) -> Bitmap {
     const OF_REQUEST: Bitmap = field::repeated(RESPONSE);
     const OF_ADVICE: Bitmap = field::repeated(ADVICE_RESPONSE);
     const OF_REVERSAL: Bitmap = field::repeated(REVERSAL_RESPONSE);

@@ -12,6 +12,7 @@ mod condition;
 mod fault;
 mod field;
 mod iso87;
+mod later;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -26,7 +27,7 @@ use crate::mti::Mti;
 pub use condition::{Condition, InvalidCondition};
 pub use fault::{Fault, FaultKind};
 pub use field::{FieldRule, InvalidFieldRule, Presence, Repeat, When};
-pub(crate) use iso87::repeated;
+pub(crate) use later::repeated;
 
 /// Presence rules of a dialect, by message type.
 ///

@@ -1,7 +1,7 @@
 //! The standard's tables, and the codings that make dialects of them.
 
 use crate::composite::{Ber, Composite};
-use crate::mti::Mti;
+use crate::mti::{Edition, Mti};
 use crate::spec::{
     BitmapForm, Class, Counting, Dialect, DialectBuilder, Encoding, Field, ImpossibleField, Length,
     Maps, MtiCoding, Prefix, PrefixCoding, Visibility, iso87, iso93, iso2003,
@@ -168,10 +168,10 @@ impl DialectBuilder {
 /// The element of a number in the version of the standard that a message type says, for what is
 /// said of it independent of any wire.
 pub(crate) fn element(mti: Mti, de: u8) -> Option<&'static Element> {
-    let elements: &'static [Element] = match mti.as_bytes() {
-        [b'1', ..] => &iso93::ELEMENTS,
-        [b'2', ..] => &iso2003::ELEMENTS,
-        _ => &iso87::ELEMENTS,
+    let elements: &'static [Element] = match mti.edition() {
+        Edition::Iso1987 => &iso87::ELEMENTS,
+        Edition::Iso1993 => &iso93::ELEMENTS,
+        Edition::Iso2003 => &iso2003::ELEMENTS,
     };
     let place = elements
         .binary_search_by_key(&de, |element| element.de)

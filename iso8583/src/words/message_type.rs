@@ -56,25 +56,6 @@ pub fn message_type(mti: Mti) -> String {
     format!("{version}, {class}, {function}, {origin}")
 }
 
-/// Which edition of the standard a message follows; elements mean other things in each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Edition {
-    /// Also for national and private versions, which are built on it.
-    Iso1987,
-    Iso1993,
-    Iso2003,
-}
-
-impl Edition {
-    pub(super) const fn of(mti: Mti) -> Self {
-        match mti.as_bytes() {
-            [b'1', ..] => Self::Iso1993,
-            [b'2', ..] => Self::Iso2003,
-            _ => Self::Iso1987,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,8 +28,7 @@ pub use response::{action_code, response_code};
 
 use crate::element::{Amount, Currency};
 use crate::message::Message;
-use crate::mti::{Class, Mti};
-use message_type::Edition;
+use crate::mti::{Class, Edition, Mti};
 
 /// What a data element's canonical value says in words. None where the element has no words
 /// (names, numbers, free text, everything secret) or its value is none it should have.
@@ -47,7 +46,7 @@ use message_type::Edition;
 /// ```
 #[must_use]
 pub fn of(de: u8, mti: Mti, value: &[u8]) -> Option<String> {
-    let edition = Edition::of(mti);
+    let edition = mti.edition();
     match de {
         3 => processing_code(value),
         19 | 20 | 68 | 69 => country(value),
@@ -102,14 +101,14 @@ pub fn in_message(message: &Message, de: u8) -> Option<String> {
     let currency_of = |de| Currency::try_from(message.field(de)?).ok();
     let currency = match de {
         // From 2003 on an amount carries its own currency.
-        _ if Edition::of(message.mti()) == Edition::Iso2003 => None,
+        _ if message.mti().edition() == Edition::Iso2003 => None,
         4 | 95 => currency_of(49),
         5 => currency_of(50),
         6 => currency_of(51),
         _ => None,
     };
     match (de, currency) {
-        (95, Some(_)) if Edition::of(message.mti()) == Edition::Iso1987 => {
+        (95, Some(_)) if message.mti().edition() == Edition::Iso1987 => {
             replacement_amounts(value, currency)
         }
         (4..=6, Some(currency)) => {
