@@ -116,7 +116,7 @@ fn an_ebcdic_bitmap_may_be_hex_and_so_are_bytes_then() {
 fn a_request_of_2003_in_ascii_is_what_its_bytes_say() {
     let wire = b"21003030010000008000\
         000000410000000001500000000000012320260315112233100\
-        0004DEADBEEF";
+        0004010001EF";
     let message = both_ways(Dialect::iso2003_ascii(), wire);
     let found: Vec<(u8, &[u8])> = message.fields().collect();
     assert_eq!(
@@ -127,7 +127,7 @@ fn a_request_of_2003_in_ascii_is_what_its_bytes_say() {
             (11, b"000000000123"),
             (12, b"20260315112233"),
             (24, b"100"),
-            (49, b"\xDE\xAD\xBE\xEF"),
+            (49, b"\x01\x00\x01\xEF"),
         ]
     );
     assert!(!message.describe().to_string().contains("\\u{de}"));
@@ -139,7 +139,7 @@ fn a_request_of_2003_is_packed_as_in_the_common_message_format() {
     let wire = hex!(
         "2100 3030010000008001"
         "303030303030 4100000000015000 000000000123 20260315112233 1000"
-        "0004 DEADBEEF 01020304"
+        "0004 010001EF 01020304"
     );
     let message = both_ways(Dialect::iso2003_bcd(), &wire);
     let found: Vec<(u8, &[u8])> = message.fields().collect();
@@ -151,7 +151,7 @@ fn a_request_of_2003_is_packed_as_in_the_common_message_format() {
             (11, b"000000000123"),
             (12, b"20260315112233"),
             (24, b"100"),
-            (49, b"\xDE\xAD\xBE\xEF"),
+            (49, b"\x01\x00\x01\xEF"),
             (64, b"\x01\x02\x03\x04"),
         ]
     );
@@ -307,4 +307,26 @@ fn requests_of_2003_are_answered_in_its_elements() {
         (24, "831"),
     ];
     answered("iso2003", "2804", &echo, "8000", &[7, 11, 12]);
+}
+
+/// Two data sets of DE 49, the second with a card verification code that nobody gets to see.
+#[test]
+fn data_sets_of_2003_are_told_apart_and_never_shown() {
+    let mut request = Message::new("2200".parse().unwrap());
+    request.set(49, b"\x01\0\x02AB\x71\0\x05\x40\x00123");
+    for dialect in [Dialect::iso2003_ascii(), Dialect::iso2003_bcd()] {
+        let message = both_ways(dialect, &encoded(dialect, &request));
+        let set = message.value_at(dialect, &"49.71".parse().unwrap());
+        assert_eq!(set.unwrap().unwrap().as_slice(), b"\x40\x00123");
+        let shown = message.describe_in(dialect).to_string();
+        assert!(shown.contains("71") && !shown.contains("3132"), "{shown}");
+        let cut = &encoded(dialect, &request).len() - 1;
+        let mut short = request.clone();
+        short.set(49, b"\x01\0\x03AB");
+        let mut wire = BytesMut::new();
+        dialect.encode(&short, &mut wire).unwrap();
+        let refused = dialect.decode(&wire).unwrap_err().error;
+        assert_eq!(refused.path.to_string(), "DE 49.01");
+        assert!(dialect.decode(&encoded(dialect, &request)[..cut]).is_err());
+    }
 }

@@ -117,10 +117,9 @@ built_in! {
     .framing("binary2");
 
     /// ISO 8583:2003, all ASCII, bitmaps and binary elements as hex digits.
-    iso2003_ascii => of(
+    iso2003_ascii => of_2003(
         "iso2003-ascii",
         "ISO 8583:2003, all ASCII: bitmaps and binary elements as hex text",
-        &iso2003::ELEMENTS,
         ASCII_HEX,
     )
     .framing("ascii4");
@@ -128,10 +127,9 @@ built_in! {
     /// ISO 8583:2003 as the jPOS Common Message Format has it: digits and lengths packed, odd
     /// digits before a zero; tracks and text in ASCII; MACs of four bytes; the signed DE 97 as
     /// text, where jPOS packs it.
-    iso2003_bcd => iso2003::cmf(of(
+    iso2003_bcd => iso2003::cmf(of_2003(
         "iso2003-bcd",
         "ISO 8583:2003 as jPOS CMF packs it, text and tracks in ASCII",
-        &iso2003::ELEMENTS,
         CMF,
     ))
     .framing("binary2");
@@ -217,6 +215,10 @@ fn of(
 
 fn of_1987(name: &'static str, title: &'static str, coding: Coding) -> DialectBuilder {
     iso87::composed(of(name, title, &iso87::ELEMENTS, coding)).rules(Rules::iso87().clone())
+}
+
+fn of_2003(name: &'static str, title: &'static str, coding: Coding) -> DialectBuilder {
+    iso2003::composed(of(name, title, &iso2003::ELEMENTS, coding))
 }
 
 #[expect(

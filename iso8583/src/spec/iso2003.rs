@@ -10,15 +10,45 @@
 //!   are their bytes when packed;
 //! * DE 97 is currency n 3, exponent n 1, sign and 16 digits, all as text.
 //!
-//! Values made of data sets (DE 34, 43, 44, 49, 104 and what is reserved) are bytes that nobody
-//! looks into, and so are the parts of amounts (currency n 3, exponent n 1, digits). DE 65 stands
-//! for a third bitmap and does not exist.
+//! DE 34, 43, 44, 49 and 104 are made of data sets, as jPOS packs them (`DatasetPackager`): an
+//! identifier of one byte, a length of two, and objects or a bitmap with elements, which nobody
+//! looks into, for each set gives its tags meanings of its own. So it is with what is reserved and
+//! with the parts of amounts (currency n 3, exponent n 1, digits). DE 65 stands for a third bitmap
+//! and does not exist.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::Class::{An, Ans, B, N, Z};
-use super::DialectBuilder;
 use super::Visibility::{Never, Partly, Shown};
 use super::table::Extent::{Fixed, Ll, Lll, Llll};
 use super::table::{Element, bytes};
+use super::{Counting, DialectBuilder, Prefix, PrefixCoding};
+use crate::composite::{Composite, TagCoding, TagForm, Tagged, Unknown};
+
+/// The dialect with the sets of its composites: `43.01` is the content of data set 01 of DE 43.
+pub(super) fn composed(dialect: DialectBuilder) -> DialectBuilder {
+    [34, 43, 44, 49, 104]
+        .into_iter()
+        .fold(dialect, |dialect, de| dialect.compose(de, data_sets()))
+}
+
+fn data_sets() -> Composite {
+    Composite::Tagged(Tagged {
+        tag: TagForm {
+            width: 1,
+            coding: TagCoding::Binary,
+        },
+        length: Prefix {
+            digits: 2,
+            coding: PrefixCoding::Binary,
+            counting: Counting::Bytes,
+        },
+        prefix: Cow::Borrowed(""),
+        known: BTreeMap::new(),
+        unknown: Unknown::Keep,
+    })
+}
 
 /// The packed dialect as the Common Message Format has it: its DE 21 is packed within, one
 /// letter, fifteen characters, two and four digits; its MACs are half as long.
