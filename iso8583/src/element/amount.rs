@@ -1,10 +1,10 @@
-//! DE 4 to 6 and 49 to 51: money in integer minor units.
+//! DE 4 to 6: money in integer minor units.
 
 use core::fmt;
 
 use rust_decimal::Decimal;
 
-use crate::element::number;
+use crate::element::{Currency, number};
 use crate::error::InvalidElement;
 
 /// A sum of money as the wire carries it: minor units without a point, at most twelve digits
@@ -141,99 +141,7 @@ pub(crate) fn twelve_digits(mut number: u64) -> [u8; 12] {
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.to_decimal().to_string();
-        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-        for (place, digit) in whole.chars().enumerate() {
-            if place > 0 && (whole.len() - place) % 3 == 0 {
-                f.write_str(",")?;
-            }
-            write!(f, "{digit}")?;
-        }
-        if !fraction.is_empty() {
-            write!(f, ".{fraction}")?;
-        }
-        write!(f, " {}", self.currency)
-    }
-}
-
-/// A currency by its numeric code (ISO 4217, ISO 8583:1987 DE 49). Codes without an entry here
-/// are carried unchanged and taken to have two decimals, as most have.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Currency([u8; 3]);
-
-impl Currency {
-    /// South Korean won, no minor unit.
-    pub const KRW: Self = Self(*b"410");
-    /// United States dollar.
-    pub const USD: Self = Self(*b"840");
-
-    /// Code, name and decimals of the currencies we know by name.
-    const KNOWN: [(&'static [u8; 3], &'static str, u32); 20] = [
-        (b"410", "KRW", 0),
-        (b"840", "USD", 2),
-        (b"978", "EUR", 2),
-        (b"392", "JPY", 0),
-        (b"156", "CNY", 2),
-        (b"826", "GBP", 2),
-        (b"704", "VND", 0),
-        (b"152", "CLP", 0),
-        (b"352", "ISK", 0),
-        (b"950", "XAF", 0),
-        (b"952", "XOF", 0),
-        (b"414", "KWD", 3),
-        (b"048", "BHD", 3),
-        (b"400", "JOD", 3),
-        (b"512", "OMR", 3),
-        (b"788", "TND", 3),
-        (b"368", "IQD", 3),
-        (b"434", "LYD", 3),
-        (b"927", "UYW", 4),
-        (b"990", "CLF", 4),
-    ];
-
-    /// The digits as they stand in DE 49.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 3] {
-        &self.0
-    }
-
-    /// How many decimals a major unit has.
-    #[must_use]
-    pub fn exponent(self) -> u32 {
-        self.known().map_or(2, |(_, _, exponent)| *exponent)
-    }
-
-    fn known(self) -> Option<&'static (&'static [u8; 3], &'static str, u32)> {
-        Self::KNOWN.iter().find(|(code, ..)| **code == self.0)
-    }
-}
-
-impl TryFrom<&[u8]> for Currency {
-    type Error = InvalidElement;
-
-    fn try_from(code: &[u8]) -> Result<Self, InvalidElement> {
-        match <[u8; 3]>::try_from(code) {
-            Ok(code) if code.iter().all(u8::is_ascii_digit) => Ok(Self(code)),
-            Ok(_) | Err(_) => Err(InvalidElement::new("currency", "3 digits")),
-        }
-    }
-}
-
-impl fmt::Display for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.known() {
-            Some((_, name, _)) => f.write_str(name),
-            None => self
-                .0
-                .iter()
-                .try_for_each(|digit| write!(f, "{}", char::from(*digit))),
-        }
-    }
-}
-
-impl fmt::Debug for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Currency({self})")
+        f.write_str(&self.currency.shown(self.minor))
     }
 }
 
@@ -244,13 +152,13 @@ mod tests {
     #[test]
     fn minor_units_are_shown_in_major_units_of_their_currency() {
         let kwd = Currency::try_from(&b"414"[..]).unwrap();
-        let unknown = Currency::try_from(&b"997"[..]).unwrap();
+        let unknown = Currency::try_from(&b"000"[..]).unwrap();
         for (minor, currency, shown) in [
             (15_000, Currency::KRW, "15,000 KRW"),
             (0, Currency::KRW, "0 KRW"),
             (123_456_789, Currency::USD, "1,234,567.89 USD"),
             (1234, kwd, "1.234 KWD"),
-            (5, unknown, "0.05 997"),
+            (5, unknown, "0.05 000"),
         ] {
             assert_eq!(Amount::new(minor, currency).unwrap().to_string(), shown);
         }

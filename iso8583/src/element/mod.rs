@@ -4,6 +4,7 @@ mod action_code;
 mod additional_amounts;
 mod amount;
 mod concealed;
+mod currency;
 mod date_time;
 mod expiry;
 mod fixed;
@@ -20,8 +21,10 @@ mod track2;
 pub(crate) use action_code::ActionCode;
 pub use additional_amounts::{AdditionalAmount, AdditionalAmounts, AmountType};
 pub(crate) use amount::twelve_digits;
-pub use amount::{Amount, Currency, MinorUnits};
+pub use amount::{Amount, MinorUnits};
 pub use concealed::Concealed;
+pub(crate) use currency::CURRENCIES;
+pub use currency::Currency;
 pub use date_time::{
     LocalTime, MonthDay, TransmissionTime, local_date, local_time, transmission_time,
 };
