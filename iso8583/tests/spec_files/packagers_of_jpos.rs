@@ -95,6 +95,21 @@ fn nested_packagers_become_subfields() {
     assert_eq!(bitmapped.fields[&2].name(), "switch key");
 }
 
+/// Mastercard's DE 48 of old: a code, then tags and lengths of two digits.
+#[test]
+fn a_code_stands_before_the_tags_of_a_euro_packager() {
+    let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+    message.set(112, b"R0702AB4201X");
+    let at = |path: &str| {
+        let value = message.value_at(&mini(), &path.parse().unwrap()).unwrap();
+        value.map(|value| value.to_vec())
+    };
+    assert_eq!(at("112.code").as_deref(), Some(&b"R"[..]));
+    assert_eq!(at("112.07").as_deref(), Some(&b"AB"[..]));
+    assert_eq!(at("112.42").as_deref(), Some(&b"X"[..]));
+    assert_eq!(at("112.43"), None);
+}
+
 #[test]
 fn what_the_xml_does_not_say_is_what_the_standard_says() {
     let dialect = mini();
@@ -166,12 +181,11 @@ fn every_class_without_a_like_is_told_at_once() {
             "8:1: field 6: maximum of 100 is above 99, the most the prefix can say",
             "9:1: field 7: org.jpos.iso.IFB_HEX is not supported: an odd number of hex digits",
             "10:1: isofield: expected a number in `id`, found 999",
-            "11:1: field 48: org.jpos.iso.packager.EuroSubFieldPackager is not supported: no \
-             packager of subfields of this name is known",
+            "11:1: field 48: no `isofield`",
             "12:1: field 60: tagMapper `com.x.Y` is not supported: tags are known that are \
              the decimal number of their field",
-            "14:1: field 61.1: org.jpos.iso.IFEP_LLCHAR is not supported: no field packager \
-             of this name is known",
+            "14:1: field 61.1: org.jpos.iso.IFEP_LLCHAR is not supported: a length before the tag, \
+             which counts both",
             "16:1: field 200: DE 200: the bitmap has no bit for it",
         ]
     );

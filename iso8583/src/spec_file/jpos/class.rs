@@ -2,7 +2,8 @@
 //!
 //! Source: the classes of jPOS's `org.jpos.iso` and their interpreters, padders and prefixers, each
 //! of which is one of our axes. `IFA` is ASCII, `IFB` packed or binary, `IFE` EBCDIC (jPOS has one
-//! EBCDIC, IBM 1047); `H` in a length is a binary number.
+//! EBCDIC, IBM 1047, in `ISOUtil.EBCDIC`); `H` in a length is a binary number. Compared with jPOS 3
+//! class by class.
 
 use crate::spec::{
     Align, Class, CodePage, Counting, Encoding, Field, ImpossibleField, Length, Padding, Prefix,
@@ -75,6 +76,9 @@ const fn unlike(name: &'static str, why: &'static str) -> (&'static str, Form) {
 const PLACE_KEPT: &str = "a length before a value that always takes the longest one's place";
 const ODD_ROUNDED: &str = "its length counts the filler beside an odd digit";
 const OF_2003: &str = "amounts of the 2003 edition";
+const LENGTH_FIRST: &str = "a length before the tag, which counts both";
+const EBCDIC_TAG: &str = "a tag in EBCDIC, or beside a value in EBCDIC";
+const BEHIND_TAG: &str = "a value behind a tag: it stands in a packager of tags only";
 
 const CLASSES: &[(&str, Form)] = &[
     fixed("IF_CHAR", TEXT),
@@ -134,6 +138,7 @@ const CLASSES: &[(&str, Form)] = &[
     ebcdic("IFE_LLLNUM", Kind::Digits(EBCDIC), 3),
     ebcdic("IFE_LLBINARY", BYTES, 2),
     ebcdic("IFE_LLLBINARY", BYTES, 3),
+    ebcdic("IFE_LLLLBINARY", BYTES, 4),
     ebcdic("IFE_LLLEBINARY", Kind::Text(EBCDIC), 3),
     ebcdic("IFEA_LLCHAR", TEXT, 2),
     ebcdic("IFEB_LLNUM", Kind::PackedBytes, 2),
@@ -149,6 +154,16 @@ const CLASSES: &[(&str, Form)] = &[
     unlike("IFA_AMOUNT2003", OF_2003),
     unlike("IFB_AMOUNT2003", OF_2003),
     unlike("IFE_SIGNED_NUMERIC", "a sign punched over the last digit"),
+    unlike("IFEP_LLCHAR", LENGTH_FIRST),
+    unlike("IFEP_LLLCHAR", LENGTH_FIRST),
+    unlike("IFELPE_LLLCHAR", LENGTH_FIRST),
+    unlike("IFEPE_LLCHAR", EBCDIC_TAG),
+    unlike("IFEPE_LLLCHAR", EBCDIC_TAG),
+    unlike("IFEMC_LLCHAR", EBCDIC_TAG),
+    unlike("IFEMC_LLLCHAR", EBCDIC_TAG),
+    unlike("IFMC_LLCHAR", BEHIND_TAG),
+    unlike("IFMC_LLLCHAR", BEHIND_TAG),
+    unlike("IFIPM_LLLCHAR", BEHIND_TAG),
 ];
 
 /// The class name without jPOS's own package.
@@ -231,6 +246,12 @@ const fn packed_left(fill: u8) -> Encoding {
 /// A class of tagged subfields (`IFA_TTLLCHAR`): characters of the tag and of the length, and
 /// whether values are bytes.
 pub(super) fn tagged(class: &str) -> Option<(u8, u8, Kind)> {
+    match simple(class) {
+        "IFMC_LLCHAR" => return Some((2, 2, TEXT)),
+        "IFMC_LLLCHAR" => return Some((2, 3, TEXT)),
+        "IFIPM_LLLCHAR" => return Some((4, 3, TEXT)),
+        _ => {}
+    }
     let rest = simple(class).strip_prefix("IFA_")?;
     let (rest, kind) = match rest.strip_suffix("CHAR") {
         Some(rest) => (rest, TEXT),

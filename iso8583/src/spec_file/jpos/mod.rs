@@ -1,8 +1,8 @@
 //! Packagers of jPOS: the XML of its `GenericPackager`.
 //!
 //! The classes of fields are made encodings, lengths and padding; so are nested
-//! `isofieldpackager`s, by position, by bitmap, by tag (`GenericTaggedFieldsPackager`) and BER-TLV
-//! (`BERTLVBinaryPackager`). What the XML does not say comes from the 1987 standard's element of
+//! `isofieldpackager`s, by position, by bitmap, by tag (`GenericTaggedFieldsPackager`, and
+//! `EuroSubFieldPackager` with its code in front) and BER-TLV (`BERTLVBinaryPackager`). What the XML does not say comes from the 1987 standard's element of
 //! the same number: what may be printed, and whether digits are a track's. A class without a like
 //! is refused by name, all such of a file at once.
 
@@ -244,7 +244,19 @@ impl Import<'_> {
             "GenericPackager" | "GenericSubFieldPackager" | "GenericValidatingPackager" => {
                 self.numbered(element, path)
             }
-            "GenericTaggedFieldsPackager" => self.tagged(element, path).map(Composite::Tagged),
+            "GenericTaggedFieldsPackager" => {
+                let mapper = element.attribute("tagMapper").unwrap_or_default();
+                let decimal =
+                    mapper.starts_with("org.jpos.") && mapper.ends_with("DecimalTagMapper");
+                if !decimal {
+                    let why = "tags are known that are the decimal number of their field";
+                    let what = format!("tagMapper `{mapper}`");
+                    return Err(self.unsupported(element, path, &what, why));
+                }
+                let tags = element.children.iter();
+                self.tagged(element, path, tags).map(Composite::Tagged)
+            }
+            "EuroSubFieldPackager" => self.euro(element, path),
             "BERTLVBinaryPackager" => {
                 if !element.children.is_empty() {
                     self.note(
@@ -322,17 +334,34 @@ impl Import<'_> {
         }))
     }
 
-    fn tagged(&mut self, element: &Element, path: &str) -> Result<Tagged, Reported> {
-        let mapper = element.attribute("tagMapper").unwrap_or_default();
-        let decimal = mapper.starts_with("org.jpos.") && mapper.ends_with("DecimalTagMapper");
-        if !decimal {
-            let why = "tags are known that are the decimal number of their field";
-            return Err(self.unsupported(element, path, &format!("tagMapper `{mapper}`"), why));
-        }
+    /// Tags, and before them subfield 0 where there is one.
+    fn euro(&mut self, element: &Element, path: &str) -> Result<Composite, Reported> {
+        let first = element.children.iter().find(|child| child.is("id", "0"));
+        let code = match first {
+            Some(child) => self.element(child, &format!("{path}.0"), None),
+            None => Ok(None),
+        };
+        let others = element.children.iter().filter(|child| !child.is("id", "0"));
+        let tags = Composite::Tagged(self.tagged(element, path, others)?);
+        Ok(match code? {
+            Some(code) => Composite::Coded {
+                code,
+                rest: Box::new(tags),
+            },
+            None => tags,
+        })
+    }
+
+    fn tagged<'e>(
+        &mut self,
+        element: &Element,
+        path: &str,
+        subfields: impl Iterator<Item = &'e Element>,
+    ) -> Result<Tagged, Reported> {
         let mut known = BTreeMap::new();
         let mut widths = None;
         let mut wrong = None;
-        for child in &element.children {
+        for child in subfields {
             match self.subfield(child, path, &mut widths) {
                 Ok((tag, field)) => {
                     known.insert(tag, field);
