@@ -45,7 +45,8 @@
 //! # Which types
 //! - the types of [`element`](crate::element), each in the data elements of its [`ElementOf`]
 //! - [`Amount`] in DE 4 with 49, 5 with 50 and 6 with 51, by [`PairOf`]
-//! - `String` and `Vec<u8>` in every data element that may be printed ([`Shown`])
+//! - `String` and `Vec<u8>` in every data element that may be printed ([`Shown`]) in the edition of
+//!   the message type ([`is_shown`])
 //! - [`Concealed`] in every data element there is
 //! - your own, by an [`ElementOf`] of yours
 //!
@@ -71,6 +72,18 @@
 //! struct Purchase {
 //!     #[field(2)]
 //!     pan: String,
+//! }
+//! ```
+//!
+//! A date of the card, which DE 13 is from 1993 on:
+//!
+//! ```compile_fail,E0080
+//! # use iso8583::TypedMessage;
+//! #[derive(TypedMessage)]
+//! #[iso8583(mti = "1200")]
+//! struct Purchase {
+//!     #[field(13)]
+//!     date: String,
 //! }
 //! ```
 //!
@@ -114,7 +127,7 @@ use crate::element::{
 use crate::error::{EncodeError, InvalidElement};
 use crate::message::Message;
 use crate::mti::Mti;
-use crate::spec::Dialect;
+use crate::spec::{Dialect, Visibility, element};
 
 /// A struct that stands for the messages of one type.
 ///
@@ -196,6 +209,10 @@ pub trait TypedMessage: Sized {
     note = "an amount and its currency are a pair of data elements: `#[field(4, 49)]`"
 )]
 pub trait ElementOf<const DE: u8>: Sized {
+    /// Does `Debug` of the type print all it holds? It may then stand only in elements that the
+    /// edition of the message type lets be printed ([`is_shown`]).
+    const PRINTS_ALL: bool = false;
+
     /// Reads the canonical value of the element (see [`Message`]).
     ///
     /// # Errors
@@ -430,6 +447,8 @@ impl<const DE: u8> ElementOf<DE> for String
 where
     Self: Shown<DE>,
 {
+    const PRINTS_ALL: bool = true;
+
     fn parse(value: &[u8]) -> Result<Self, InvalidElement> {
         let text = core::str::from_utf8(value);
         text.map(str::to_owned)
@@ -446,6 +465,8 @@ impl<const DE: u8> ElementOf<DE> for Vec<u8>
 where
     Self: Shown<DE>,
 {
+    const PRINTS_ALL: bool = true;
+
     fn parse(value: &[u8]) -> Result<Self, InvalidElement> {
         Ok(value.to_vec())
     }
@@ -455,8 +476,27 @@ where
     }
 }
 
+/// Does a masked dump ([`Message::describe`]) show the data element whole, in the edition of the
+/// message type? Elements the edition does not have are never shown.
+///
+/// ```
+/// use iso8583::{Mti, typed::is_shown};
+///
+/// // The date of a sale in 1987, the date a card is good from in 1993.
+/// assert!(is_shown(Mti::literal(*b"0200"), 13));
+/// assert!(!is_shown(Mti::literal(*b"1200"), 13));
+/// ```
+#[must_use]
+pub const fn is_shown(mti: Mti, de: u8) -> bool {
+    match element(mti, de) {
+        Some(element) => matches!(element.visibility, Visibility::Shown),
+        None => false,
+    }
+}
+
 /// Says of types that print all they hold in which data elements they may stand: in those that a
-/// masked dump ([`Message::describe`]) shows whole.
+/// masked dump ([`Message::describe`]) shows whole in one edition at least. The derive of
+/// [`TypedMessage`] sees to it that it is the message's own ([`is_shown`]).
 pub trait Shown<const DE: u8> {}
 
 macro_rules! shown {
@@ -473,22 +513,24 @@ macro_rules! shown {
 
 shown! {
     3 4 5 6 7 8 9 10 11 12 13 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33
-    37 38 39 40 41 42 43 49 50 51 54
+    37 38 39 40 41 42 43 46 49 50 51 54 56 57 58
     66 67 68 69 70 71 72 73 74 75 76 77 78 79 80 81 82 83 84 85 86 87 88 89 90 91
-    93 94 95 97 99 100 101
+    92 93 94 95 97 99 100 101 105 106 107 108 109 110
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Visibility, element};
+    use crate::bitmap::Bitmap;
 
     #[test]
-    fn only_elements_that_a_dump_shows_may_be_strings() {
-        let shown = (2..=128).filter(|de| {
-            element(Mti::FINANCIAL_REQUEST, *de)
-                .is_some_and(|element| element.visibility == Visibility::Shown)
-        });
+    fn only_elements_that_a_dump_shows_in_some_edition_may_be_strings() {
+        let editions = [*b"0200", *b"1200", *b"2200"].map(Mti::literal);
+        let shown = (2..=128).filter(|de| editions.iter().any(|mti| is_shown(*mti, *de)));
         assert_eq!(shown.collect::<Vec<u8>>(), SHOWN);
+        for mti in editions {
+            let described = Bitmap::of(&[2, 14, 35, 45, 52, 53, 55, 102]);
+            assert!(described.iter().all(|de| !is_shown(mti, de)), "{mti}");
+        }
     }
 }

@@ -390,3 +390,38 @@ fn nothing_secret_of_a_typed_message_is_printed() {
         }
     }
 }
+
+/// Amounts of fees are text in 1993, and additional data of any kind in 1987.
+#[derive(Clone, Debug, PartialEq, TypedMessage)]
+#[iso8583(mti = "1200")]
+struct SaleOf1993 {
+    #[field(2)]
+    pan: Pan,
+    #[field(13)]
+    effective: Option<Concealed>,
+    #[field(39)]
+    action: Option<String>,
+    #[field(46)]
+    fees: String,
+}
+
+#[test]
+fn a_message_of_1993_may_print_what_its_edition_lets_be_printed() {
+    let sale = SaleOf1993 {
+        pan: "9999990100000005".parse().unwrap(),
+        effective: Some(Concealed::from(&b"2512"[..])),
+        action: None,
+        fees: "00410D0000010000000000000000D00000000410".to_owned(),
+    };
+    let mut wire = BytesMut::new();
+    sale.encode(Dialect::iso93_bcd(), &mut wire).unwrap();
+    assert_eq!(
+        SaleOf1993::decode(Dialect::iso93_bcd(), &wire).unwrap(),
+        sale
+    );
+    let printed = format!("{sale:?}");
+    assert!(
+        printed.contains(&sale.fees) && !printed.contains("2512"),
+        "{printed}"
+    );
+}

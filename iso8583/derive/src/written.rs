@@ -12,10 +12,20 @@ pub(crate) fn implementation(declared: &Declared) -> TokenStream {
     let mti = LitByteStr::new(declared.mti.value().as_bytes(), declared.mti.span());
     let to_message = to_message(declared);
     let from_message = from_message(declared);
+    let printed = printed(declared, &mti);
+    // Of a struct with parameters the types are known where it is used.
+    let at_once = declared.generics.params.is_empty().then(|| {
+        quote! { const _: () = { #(#printed)* }; }
+    });
     quote! {
+        #at_once
+
         #[automatically_derived]
         impl #generics ::iso8583::TypedMessage for #name #arguments #bounds {
-            const MTI: ::iso8583::Mti = ::iso8583::Mti::literal(*#mti);
+            const MTI: ::iso8583::Mti = {
+                #(#printed)*
+                ::iso8583::Mti::literal(*#mti)
+            };
 
             fn to_message(&self) -> ::iso8583::Message {
                 #to_message
@@ -39,6 +49,30 @@ pub(crate) fn implementation(declared: &Declared) -> TokenStream {
             }
         }
     }
+}
+
+/// For each element: a type that prints all it holds may stand there only where the edition of the
+/// message type lets it be printed.
+fn printed(declared: &Declared, mti: &LitByteStr) -> Vec<TokenStream> {
+    let elements = declared.elements.iter();
+    let check = |element: &Element| {
+        let Place::One(de) = element.place else {
+            return None;
+        };
+        let implementor = implementor(element);
+        let says = format!(
+            "DE {de} of {} is never printed: `iso8583::element::Concealed` may hold it",
+            declared.mti.value()
+        );
+        Some(quote! {
+            ::core::assert!(
+                !#implementor::PRINTS_ALL
+                    || ::iso8583::typed::is_shown(::iso8583::Mti::literal(*#mti), #de),
+                #says
+            );
+        })
+    };
+    elements.filter_map(check).collect()
 }
 
 fn to_message(declared: &Declared) -> TokenStream {

@@ -371,7 +371,7 @@ impl Prefix {
 }
 
 #[expect(clippy::as_conversions, reason = "widening; From is not const")]
-const fn widen(small: u8) -> usize {
+pub(super) const fn widen(small: u8) -> usize {
     small as usize
 }
 

@@ -2,6 +2,7 @@
 
 use crate::composite::{Ber, Composite};
 use crate::mti::{Edition, Mti};
+use crate::spec::field::widen;
 use crate::spec::{
     BitmapForm, Class, Counting, Dialect, DialectBuilder, Encoding, Field, ImpossibleField, Length,
     Maps, MtiCoding, Prefix, PrefixCoding, Visibility, iso87, iso93, iso2003,
@@ -167,14 +168,36 @@ impl DialectBuilder {
 
 /// The element of a number in the version of the standard that a message type says, for what is
 /// said of it independent of any wire.
-pub(crate) fn element(mti: Mti, de: u8) -> Option<&'static Element> {
+pub(crate) const fn element(mti: Mti, de: u8) -> Option<&'static Element> {
     let elements: &'static [Element] = match mti.edition() {
         Edition::Iso1987 => &iso87::ELEMENTS,
         Edition::Iso1993 => &iso93::ELEMENTS,
         Edition::Iso2003 => &iso2003::ELEMENTS,
     };
-    let place = elements
-        .binary_search_by_key(&de, |element| element.de)
-        .ok()?;
-    elements.get(place)
+    // Every table is of 2 to 64 and 66 to 128 without a gap: a test looks every one up.
+    let before = match de {
+        2..=64 => de - 2,
+        66..=128 => de - 3,
+        _ => return None,
+    };
+    match elements.split_at_checked(widen(before)) {
+        Some((_, [element, ..])) => Some(element),
+        Some((_, [])) | None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_element_is_found_by_its_number() {
+        for mti in [*b"0200", *b"1200", *b"2200", *b"9200"].map(Mti::literal) {
+            for de in 0..=u8::MAX {
+                let found = element(mti, de).map(|element| element.de);
+                let exists = matches!(de, 2..=64 | 66..=128);
+                assert_eq!(found, exists.then_some(de), "{mti}");
+            }
+        }
+    }
 }
