@@ -12,7 +12,10 @@
 
 use allocation_counter::measure;
 use bytes::BytesMut;
-use iso8583::spec::{Align, Class, Counting, Encoding, Field, Length, Maps, Padding, Prefix};
+use iso8583::composite::{Ber, Composite, Unknown};
+use iso8583::spec::{
+    Align, Class, Counting, Encoding, Field, Length, Maps, Padding, Prefix, PrefixCoding,
+};
 use iso8583::{Bitmap, Dialect, Message, Mti};
 
 /// The golden messages, each in every built-in dialect.
@@ -216,6 +219,55 @@ fn uncommon_encodings_allocate_nothing_either() {
             assert_eq!(value.reveal(&mut scratch).ok(), message.field(de));
         }
         assert!(view.pan().unwrap().is_some());
+    });
+}
+
+/// Packed, EBCDIC and hex subfields, by tag and by position, in one another and in hex themselves.
+#[test]
+fn subfields_in_encodings_of_their_own_allocate_nothing() {
+    let field = |class, encoding, length| Field::new("any", class, encoding, length).unwrap();
+    let byte = |max| {
+        let prefix = Prefix {
+            digits: 1,
+            coding: PrefixCoding::Binary,
+            counting: Counting::Bytes,
+        };
+        Length::up_to(max, prefix)
+    };
+    let ebcdic = Encoding::Ebcdic(iso8583::spec::CodePage::Cp1047);
+    let parts = Composite::Positional(vec![
+        field(Class::N, Encoding::BCD, Length::Fixed(5)),
+        field(Class::Ans, ebcdic, byte(20)),
+        field(Class::B, Encoding::EbcdicHex, byte(20)),
+    ]);
+    let inner = field(Class::B, Encoding::Hex, byte(60))
+        .composed(parts)
+        .unwrap();
+    let chip = Composite::Ber(Ber {
+        known: [("DF01".to_owned(), inner)].into(),
+        unknown: Unknown::Refuse,
+    });
+    let outer = field(Class::B, Encoding::Hex, byte(200))
+        .composed(chip)
+        .unwrap();
+    let dialect = Dialect::builder("composed")
+        .field(55, outer)
+        .build()
+        .unwrap();
+    let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+    for (path, value) in [
+        ("55.DF01.1", &b"12345"[..]),
+        ("55.DF01.2", b"TOYLAND"),
+        ("55.DF01.3", &[0xA5; 8]),
+    ] {
+        let path = path.parse().unwrap();
+        message.set_at(&dialect, &path, value).unwrap();
+    }
+    let mut wire = BytesMut::new();
+    dialect.encode(&message, &mut wire).unwrap();
+    assert_eq!(dialect.decode(&wire).unwrap(), message);
+    assert_allocates_nothing("subfields", || {
+        dialect.read(&wire).unwrap();
     });
 }
 

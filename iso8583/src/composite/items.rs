@@ -11,6 +11,9 @@ use crate::encoding::{Room, Sink as _, bcd, ebcdic, euc_kr, hex};
 use crate::error::DecodeErrorKind;
 use crate::spec::{Align, BitmapForm, Class, CodePage, Counting, Encoding, Field, Length};
 
+/// Values that stand in another encoding than their canonical one need no heap up to here.
+const SCRATCH: usize = 512;
+
 /// A subfield where it lies in the value that was walked over.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -304,6 +307,12 @@ impl<'a> Item<'a> {
             field.check(content, units)?;
             return Ok(take(content));
         }
+        let mut scratch = Zeroizing::new([0; SCRATCH]);
+        let mut room = Room::new(&mut scratch[..]);
+        field.decode(content, units, &mut room)?;
+        if let Some(clear) = room.written() {
+            return Ok(take(clear));
+        }
         // No encoding makes more than three bytes of one, so the buffer never moves.
         let mut clear = Zeroizing::new(Vec::with_capacity(content.len() * 3));
         field.decode(content, units, &mut clear)?;
@@ -319,12 +328,20 @@ impl<'a> Item<'a> {
         depth: usize,
     ) -> Result<(), (Option<String>, DecodeErrorKind)> {
         self.check_extent(value).map_err(|kind| (None, kind))?;
-        self.with(value, |inner| {
-            self.field
-                .and_then(Field::content)
-                .map_or(Ok(()), |content| content.check_within(inner, depth + 1))
-        })
-        .map_err(|kind| (None, kind))?
+        let Some(field) = self.field else {
+            return Ok(());
+        };
+        let wrong = |kind| (None, kind);
+        match field.content() {
+            Some(within) => self
+                .with(value, |inner| within.check_within(inner, depth + 1))
+                .map_err(wrong)?,
+            None => {
+                let content = value.get(self.content.clone()).unwrap_or_default();
+                let units = self.units(field, content).map_err(wrong)?;
+                field.check(content, units).map_err(wrong)
+            }
+        }
     }
 
     /// The field of a tag says the shortest and longest value; where it stands says the length.

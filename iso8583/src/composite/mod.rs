@@ -3,6 +3,9 @@
 //! A composite describes the *canonical* value of its field: text as ASCII or UTF-8, bytes as they
 //! are. Subfields inside have encodings of their own.
 //!
+//! To check them takes no memory from the heap, but for a value that has subfields, stands in
+//! another encoding than its canonical one (EBCDIC, hex, packed), and is longer than 512 bytes.
+//!
 //! - [`Composite::items`]: the subfields where they lie
 //! - [`Composite::get`]: the place of one of them
 //! - [`Message::value_at`](crate::Message::value_at), `set_at`, `remove_at`: by path
