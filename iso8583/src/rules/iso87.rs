@@ -121,55 +121,70 @@ const REQUEST: &[FieldRule] = &[
     when(128, MAC),
 ];
 
+/// What answers about money have in common. They differ in what they say of the amount, the
+/// approval, balances, the chip and the original.
+macro_rules! about_money {
+    ($amount:expr, $code:expr, $sums:expr, $chip:expr, $original:expr, $replaced:expr $(,)?) => {
+        &[
+            kept(2),
+            same(3),
+            $amount,
+            kept(6),
+            same(7),
+            kept(10),
+            same(11),
+            same(12),
+            same(13),
+            never(14),
+            unless_given(15),
+            never(18),
+            never(22),
+            never(23),
+            never(25),
+            never(26),
+            may(28),
+            same(32),
+            kept(33),
+            never(35),
+            never(36),
+            same(37),
+            $code,
+            must(39),
+            same(41),
+            same(42),
+            never(43),
+            may(44),
+            never(45),
+            kept(48),
+            same(49),
+            kept(51),
+            never(52),
+            never(53),
+            $sums,
+            $chip,
+            never(60),
+            when(64, MAC),
+            $original,
+            $replaced,
+            kept(100),
+            when(128, MAC),
+        ]
+    };
+}
+
 /// 0110, 0210.
-const RESPONSE: &[FieldRule] = &[
-    kept(2),
-    same(3),
+const RESPONSE: &[FieldRule] = about_money!(
     FieldRule::built_in(
         4,
         Presence::Conditional(NOT_INQUIRY),
         Repeat::UnlessPartlyApproved,
     ),
-    kept(6),
-    same(7),
-    kept(10),
-    same(11),
-    same(12),
-    same(13),
-    never(14),
-    unless_given(15),
-    never(18),
-    never(22),
-    never(23),
-    never(25),
-    never(26),
-    may(28),
-    same(32),
-    kept(33),
-    never(35),
-    never(36),
-    same(37),
     when(38, APPROVED),
-    must(39),
-    same(41),
-    same(42),
-    never(43),
-    may(44),
-    never(45),
-    kept(48),
-    same(49),
-    kept(51),
-    never(52),
-    never(53),
     when(54, BALANCES),
     when(55, ISSUER_DATA),
-    never(60),
-    when(64, MAC),
     never(90),
     never(95),
-    kept(100),
-    when(128, MAC),
-];
+);
 
 /// 0120, 0220: completion, stand-in, what was done offline.
 const ADVICE: &[FieldRule] = &[
@@ -217,50 +232,8 @@ const ADVICE: &[FieldRule] = &[
 ];
 
 /// 0130, 0230.
-const ADVICE_RESPONSE: &[FieldRule] = &[
-    kept(2),
-    same(3),
-    same(4),
-    kept(6),
-    same(7),
-    kept(10),
-    same(11),
-    same(12),
-    same(13),
-    never(14),
-    unless_given(15),
-    never(18),
-    never(22),
-    never(23),
-    never(25),
-    never(26),
-    may(28),
-    same(32),
-    kept(33),
-    never(35),
-    never(36),
-    same(37),
-    kept(38),
-    must(39),
-    same(41),
-    same(42),
-    never(43),
-    may(44),
-    never(45),
-    kept(48),
-    same(49),
-    kept(51),
-    never(52),
-    never(53),
-    may(54),
-    may(55),
-    never(60),
-    when(64, MAC),
-    kept(90),
-    kept(95),
-    kept(100),
-    when(128, MAC),
-];
+const ADVICE_RESPONSE: &[FieldRule] =
+    about_money!(same(4), kept(38), may(54), may(55), kept(90), kept(95));
 
 /// 0400, 0420.
 const REVERSAL: &[FieldRule] = &[
@@ -309,50 +282,8 @@ const REVERSAL: &[FieldRule] = &[
 ];
 
 /// 0410, 0430.
-const REVERSAL_RESPONSE: &[FieldRule] = &[
-    kept(2),
-    same(3),
-    same(4),
-    kept(6),
-    same(7),
-    kept(10),
-    same(11),
-    same(12),
-    same(13),
-    never(14),
-    unless_given(15),
-    never(18),
-    never(22),
-    never(23),
-    never(25),
-    never(26),
-    may(28),
-    same(32),
-    kept(33),
-    never(35),
-    never(36),
-    same(37),
-    kept(38),
-    must(39),
-    same(41),
-    same(42),
-    never(43),
-    may(44),
-    never(45),
-    kept(48),
-    same(49),
-    kept(51),
-    never(52),
-    never(53),
-    may(54),
-    never(55),
-    never(60),
-    when(64, MAC),
-    same(90),
-    kept(95),
-    kept(100),
-    when(128, MAC),
-];
+const REVERSAL_RESPONSE: &[FieldRule] =
+    about_money!(same(4), kept(38), may(54), never(55), same(90), kept(95));
 
 /// 0300: a change of the hot-card list.
 const FILE_UPDATE: &[FieldRule] = &[
@@ -407,6 +338,26 @@ const FILE_RESPONSE: &[FieldRule] = &[
     when(128, MAC),
 ];
 
+/// What answers about totals have in common: all but whether they say who is right.
+macro_rules! about_totals {
+    ($settlement:expr) => {
+        &[
+            same(7),
+            same(11),
+            kept(15),
+            kept(32),
+            kept(33),
+            must(39),
+            kept(50),
+            when(64, MAC),
+            $settlement,
+            kept(99),
+            kept(100),
+            when(128, MAC),
+        ]
+    };
+}
+
 /// 0500, 0520, and 0502 and 0522 of the issuer.
 const RECONCILIATION: &[FieldRule] = &[
     must(7),
@@ -436,37 +387,11 @@ const RECONCILIATION: &[FieldRule] = &[
     when(128, MAC),
 ];
 
-/// 0510.
-const RECONCILIATION_RESPONSE: &[FieldRule] = &[
-    same(7),
-    same(11),
-    kept(15),
-    kept(32),
-    kept(33),
-    must(39),
-    kept(50),
-    when(64, MAC),
-    may(66),
-    kept(99),
-    kept(100),
-    when(128, MAC),
-];
+/// 0510: whether the totals agree may be said by DE 39 alone.
+const RECONCILIATION_RESPONSE: &[FieldRule] = about_totals!(may(66));
 
 /// 0530.
-const RECONCILIATION_ADVICE_RESPONSE: &[FieldRule] = &[
-    same(7),
-    same(11),
-    kept(15),
-    kept(32),
-    kept(33),
-    must(39),
-    kept(50),
-    when(64, MAC),
-    must(66),
-    kept(99),
-    kept(100),
-    when(128, MAC),
-];
+const RECONCILIATION_ADVICE_RESPONSE: &[FieldRule] = about_totals!(must(66));
 
 /// 0600, 0620: text, reject notices.
 const ADMINISTRATIVE: &[FieldRule] = &[
