@@ -1,6 +1,9 @@
 //! The tags of chip cards that we know for certain, a line each: EMV 4.3 book 3 annex A, the
 //! contactless tags of the card brands (kernels 2 and 3), and those of ISO 7816 they use.
 //!
+//! Compared with two public lists made of the same books (python-emv, node-emv): where a length or
+//! a format differs, theirs counts digits for bytes or is of another brand.
+//!
 //! Where brands give a tag two meanings the name holds both, and the length is the wider one.
 //! Lengths are those of the standard, in bytes; 252 is what fits beside a header in 255 bytes.
 
@@ -28,7 +31,7 @@ const fn tag(
 }
 
 /// Ascending by number, so that it can be searched by halves.
-pub(super) static TAGS: [Tag; 212] = [
+pub(super) static TAGS: [Tag; 213] = [
     tag(0x42, "issuer identification number", N, 3..=3, Shown),
     tag(0x4F, "application identifier (ADF name)", B, 5..=16, Shown),
     tag(0x50, "application label", Ans, 1..=16, Shown),
@@ -184,6 +187,13 @@ pub(super) static TAGS: [Tag; 212] = [
         2..=2,
         Shown,
     ),
+    tag(
+        0x9F0A,
+        "application selection registered proprietary data",
+        B,
+        0..=252,
+        Shown,
+    ),
     tag(0x9F0B, "cardholder name, extended", Ans, 27..=45, Never),
     tag(0x9F0D, "issuer action code, default", B, 5..=5, Shown),
     tag(0x9F0E, "issuer action code, denial", B, 5..=5, Shown),
@@ -332,7 +342,13 @@ pub(super) static TAGS: [Tag; 212] = [
         0..=252,
         Never,
     ),
-    tag(0x9F56, "issuer authentication indicator", B, 0..=252, Shown),
+    tag(
+        0x9F56,
+        "issuer authentication indicator or proprietary bitmap",
+        B,
+        0..=252,
+        Shown,
+    ),
     tag(
         0x9F57,
         "issuer country code (card risk management)",
