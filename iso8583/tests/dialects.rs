@@ -226,6 +226,13 @@ fn answered(edition: &str, mti: &str, elements: &[(u8, &str)], says: &str, echoe
             expected,
             "{mti}"
         );
+        if let Some(rules) = dialect.rules() {
+            let mut approved = answer.clone();
+            approved.set(38, b"123456");
+            assert_eq!(rules.check(&request), [], "{mti}");
+            assert_eq!(rules.check(&approved), [], "{mti}");
+            assert_eq!(rules.check_response(&request, &answer), [], "{mti}");
+        }
         let wrong = request.format_error(Some(4)).unwrap();
         both_ways(dialect, &encoded(dialect, &wrong));
     }
@@ -298,7 +305,8 @@ fn requests_of_2003_are_answered_in_its_elements() {
     let echoed = [2, 3, 4, 7, 11, 12, 32, 37, 41, 42];
     let sale = [&purchase[..], &[(24, "200")]].concat();
     answered("iso2003", "2200", &sale, "0000", &echoed);
-    let undone = [&purchase[..], &[(24, "400"), (25, "4021")]].concat();
+    let original = (56, "22000000000001232026031511301506450001");
+    let undone = [&purchase[..], &[(24, "400"), (25, "4021"), original]].concat();
     answered("iso2003", "2420", &undone, "4000", &echoed);
     let echo = [
         (7, "0315023000"),

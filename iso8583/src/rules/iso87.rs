@@ -18,6 +18,8 @@ macro_rules! any {
     };
 }
 
+pub(super) use any;
+
 pub(super) static RULES: Rules = Rules {
     name: Cow::Borrowed("iso87"),
     messages: Cow::Borrowed(&MESSAGES),
@@ -446,32 +448,32 @@ const NETWORK_RESPONSE: &[FieldRule] = &[
 ];
 
 /// `M`.
-const fn must(de: u8) -> FieldRule {
+pub(super) const fn must(de: u8) -> FieldRule {
     FieldRule::built_in(de, Presence::Mandatory, Repeat::Nothing)
 }
 
 /// `O`.
-const fn may(de: u8) -> FieldRule {
+pub(super) const fn may(de: u8) -> FieldRule {
     FieldRule::built_in(de, Presence::Optional, Repeat::Nothing)
 }
 
 /// `-`.
-const fn never(de: u8) -> FieldRule {
+pub(super) const fn never(de: u8) -> FieldRule {
     FieldRule::built_in(de, Presence::Forbidden, Repeat::Nothing)
 }
 
 /// `C`.
-const fn when(de: u8, when: When) -> FieldRule {
+pub(super) const fn when(de: u8, when: When) -> FieldRule {
     FieldRule::built_in(de, Presence::Conditional(when), Repeat::Nothing)
 }
 
 /// `ME`.
-const fn same(de: u8) -> FieldRule {
+pub(super) const fn same(de: u8) -> FieldRule {
     FieldRule::built_in(de, Presence::Mandatory, Repeat::of(de))
 }
 
 /// `CE`.
-const fn kept(de: u8) -> FieldRule {
+pub(super) const fn kept(de: u8) -> FieldRule {
     FieldRule::built_in(de, Presence::Optional, Repeat::of(de))
 }
 
@@ -481,7 +483,7 @@ const fn unless_given(de: u8) -> FieldRule {
 }
 
 /// A condition that the message cannot tell.
-const fn untold(words: &'static str) -> When {
+pub(super) const fn untold(words: &'static str) -> When {
     When::built_in(words, None, None)
 }
 

@@ -1,8 +1,7 @@
-//! Which data elements a message of a type must, may and must not carry, as data
-//! (ISO 8583:1987, message formats).
+//! Which data elements a message of a type must, may and must not carry, as data.
 //!
 //! A [`Rules`] has a list of [`FieldRule`]s for each kind of message. The built-in ones are
-//! constants ([`Rules::iso87`]); a spec file brings its own through [`Rules::new`],
+//! constants ([`Rules::iso87`], [`Rules::iso2003`]; of 1993 there are none); a spec file brings its own through [`Rules::new`],
 //! [`MtiRule::new`], [`FieldRule::parse`] and [`Condition`]'s `FromStr`. Elements a list does not
 //! name are not judged.
 //!
@@ -11,6 +10,7 @@
 mod condition;
 mod fault;
 mod field;
+mod iso2003;
 mod iso87;
 mod later;
 #[cfg(test)]
@@ -52,6 +52,19 @@ impl Rules {
     #[must_use]
     pub const fn iso87() -> &'static Self {
         &iso87::RULES
+    }
+
+    /// The rules of 2003 as the jPOS Common Message Format has them: authorizations and financial
+    /// requests, reversals, settlement and network management.
+    #[must_use]
+    pub const fn iso2003() -> &'static Self {
+        &iso2003::RULES
+    }
+
+    /// The built-in rules.
+    #[must_use]
+    pub fn built_in() -> [&'static Self; 2] {
+        [Self::iso87(), Self::iso2003()]
     }
 
     /// Rules of a dialect of one's own. Of two patterns that fit a message the first one counts.

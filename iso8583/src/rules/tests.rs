@@ -306,7 +306,12 @@ fn the_answer_programs_build_repeats_all_that_the_rules_want() {
 
 #[test]
 fn every_list_of_the_built_in_rules_is_ascending_and_no_pattern_is_there_twice() {
-    let rules = Rules::iso87();
+    for rules in Rules::built_in() {
+        assert_ascending(rules);
+    }
+}
+
+fn assert_ascending(rules: &Rules) {
     for rule in rules.messages.iter() {
         for pair in rule.fields().windows(2) {
             assert!(
@@ -322,7 +327,7 @@ fn every_list_of_the_built_in_rules_is_ascending_and_no_pattern_is_there_twice()
             rule.mti
         );
     }
-    let again = Rules::new("iso87", rules.messages.to_vec());
+    let again = Rules::new(rules.name().to_owned(), rules.messages.to_vec());
     assert_eq!(again.as_ref(), Ok(rules));
 }
 

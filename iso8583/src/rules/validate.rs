@@ -130,11 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_dialects_of_1987_come_with_rules() {
+    fn the_dialects_come_with_the_rules_of_their_edition_but_of_1993() {
         for dialect in Dialect::built_in() {
-            let of_1987 = !dialect.name().starts_with("iso93") && !dialect.name().contains("2003");
-            let expected = of_1987.then_some(Rules::iso87());
-            assert_eq!(dialect.rules(), expected, "{}", dialect.name());
+            let (name, rules) = (dialect.name(), dialect.rules().map(Rules::name));
+            let expected = match name {
+                "iso2003-ascii" | "iso2003-bcd" => Some("iso2003"),
+                name => (!name.starts_with("iso93")).then_some("iso87"),
+            };
+            assert_eq!(rules, expected, "{name}");
             let without = dialect.to_builder().without_rules().build().unwrap();
             assert_eq!(without.rules(), None);
         }

@@ -218,7 +218,7 @@ fn of_1987(name: &'static str, title: &'static str, coding: Coding) -> DialectBu
 }
 
 fn of_2003(name: &'static str, title: &'static str, coding: Coding) -> DialectBuilder {
-    iso2003::composed(of(name, title, &iso2003::ELEMENTS, coding))
+    iso2003::composed(of(name, title, &iso2003::ELEMENTS, coding)).rules(Rules::iso2003().clone())
 }
 
 #[expect(

@@ -150,7 +150,7 @@ fn every_fault_of_rules_is_told_with_its_place() {
     let named = "name='x'\nrules='iso88'";
     assert_eq!(
         faults(named),
-        ["2:7: rules: expected iso87, none or a table, found iso88"]
+        ["2:7: rules: expected iso87, iso2003, none or a table, found iso88"]
     );
     assert_eq!(
         faults("name='x'\nrules=3"),

@@ -24,15 +24,18 @@ pub(super) fn rules(
             Ok(None) | Err(Reported) => builder,
         };
     }
-    let built_in = Rules::iso87();
+    let built_in = Rules::built_in();
     match reader.string(root, "rules") {
         Ok(Some(NONE)) => builder.without_rules(),
-        Ok(Some(name)) if name == built_in.name() => builder.rules(built_in.clone()),
-        Ok(Some(other)) => {
-            let expected = format!("{}, {NONE} or a table", built_in.name());
-            reader.wrong(root, "rules", Reason::value(expected, other));
-            builder
-        }
+        Ok(Some(name)) => match built_in.iter().find(|rules| rules.name() == name) {
+            Some(rules) => builder.rules((*rules).clone()),
+            None => {
+                let names = built_in.map(Rules::name).join(", ");
+                let expected = format!("{names}, {NONE} or a table");
+                reader.wrong(root, "rules", Reason::value(expected, name));
+                builder
+            }
+        },
         Ok(None) | Err(Reported) => builder,
     }
 }

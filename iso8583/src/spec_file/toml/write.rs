@@ -36,7 +36,7 @@ pub fn write(dialect: &Dialect) -> String {
         Maps::Fixed(_) => out.string("maps", word_of(&words::FIXED_MAPS, coding.maps)),
     }
     let rules = dialect.rules();
-    let built_in = rules.filter(|rules| *rules == Rules::iso87());
+    let built_in = rules.filter(|rules| Rules::built_in().contains(rules));
     if let Some(rules) = built_in {
         out.string("rules", rules.name());
     }
