@@ -265,9 +265,9 @@ impl Length {
 
     fn suits(self, encoding: Encoding, class: Class) -> Result<(), ImpossibleField> {
         let Self::Variable { prefix, max } = self else {
-            return match self {
-                Self::Fixed(0) => Err(ImpossibleField::Empty),
-                Self::Fixed(_) | Self::Variable { .. } => Ok(()),
+            return match (self, class) {
+                (Self::Fixed(0), Class::Xn) => Err(ImpossibleField::NoSign),
+                _ => Ok(()),
             };
         };
         prefix.is_possible()?;
@@ -488,9 +488,9 @@ pub enum ImpossibleField {
     /// A sign before packed digits has a fixed length only.
     #[error("x+n in packed digits has a fixed length")]
     VariableSigned,
-    /// A field that is always empty.
-    #[error("a fixed length of 0")]
-    Empty,
+    /// No room for the sign.
+    #[error("x+n has a sign, and a length of 1 at least")]
+    NoSign,
     /// Tags of no characters, or of more than can be looked up.
     #[error("tags of width {width}: expected 1 to {max}")]
     TagWidth {
@@ -531,4 +531,22 @@ pub enum ImpossibleField {
         /// How deep they may.
         max: usize,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A field without a value may be: tools put it where one is announced and missing.
+    #[test]
+    fn only_a_sign_needs_room() {
+        for class in Class::ALL {
+            for encoding in [Encoding::Ascii, Encoding::BCD, Encoding::Binary] {
+                let empty = Field::new("empty", class, encoding, Length::Fixed(0));
+                let one = Field::new("one", class, encoding, Length::Fixed(1));
+                let same = empty.is_ok() == one.is_ok();
+                assert_eq!(same, class != Class::Xn || one.is_err(), "{class:?}");
+            }
+        }
+    }
 }
