@@ -21,7 +21,7 @@ struct Made {
     sets: Vec<(String, Vec<u8>)>,
 }
 
-/// A subfield, and what is set in it: its value under an empty path, or those of what it is made of.
+/// A subfield, and what is set in it: its value under an empty path, or those of its own parts.
 #[derive(Clone, Debug)]
 struct Part {
     field: Field,
