@@ -71,7 +71,8 @@
 //! ```
 //!
 //! **Rules** ([`rules`]) say which elements a message of a type must, may and must not carry, and
-//! which of them its answer repeats: [`rules::Rules::iso87`], or tables of your own.
+//! which of them its answer repeats: [`rules::Rules::iso87`] and its like of 2003, or tables
+//! of your own.
 //!
 //! **Typed messages** ([`typed`]) are structs with a derive. The compiler holds each field to its
 //! data element; the types are those of [`element`].

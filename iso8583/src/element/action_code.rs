@@ -200,6 +200,11 @@ mod tests {
             let of_1993 = code(&response, "1200");
             assert_eq!(of_1993.starts_with('0'), approves, "{number}");
             assert_eq!(code(&response, "2200").starts_with('0'), approves);
+            let of_2003 = code(&response, "2200");
+            assert_eq!(
+                words::action_code(of_2003.as_bytes()),
+                words::action_code(of_1993.as_bytes())
+            );
             let family = words::action_code(format!("{}99", &of_1993[..1]).as_bytes());
             let named = words::action_code(of_1993.as_bytes());
             assert!(named.is_some() && (of_1993 == "000" || named != family));

@@ -1,10 +1,10 @@
-//! What the answers of 1993 and 2003 repeat. There are no presence rules for these editions: their
-//! texts are not public, and hosts agree on less than in 1987.
+//! What the answers of 1993 and 2003 repeat.
 //!
 //! Sources: for 2003 the transaction tables of the jPOS Common Message Format (its codes ME, 16,
-//! 26, 27 and 33: as received), and for both editions the echo rule of `domain.md` §2.1. Elements that mean another thing than in
-//! 1987 are left out: DE 13 is of the card (its effective date), DE 49 of 2003 verifies the
-//! cardholder, DE 48 has no layout of ours, and DE 51, 50 and 90 of 2003 are reserved.
+//! 26, 27 and 33: as received), and for both editions the echo rule of `domain.md` §2.1, which asks
+//! for more. Elements that mean another thing than in 1987 are left out: DE 13 is of the card (its
+//! effective date), DE 49 of 2003 verifies the cardholder, DE 48 has no layout of ours, and DE 51,
+//! 50 and 90 of 2003 are reserved.
 
 use crate::bitmap::Bitmap;
 use crate::mti::{Class, Edition, Mti};

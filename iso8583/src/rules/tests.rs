@@ -344,6 +344,16 @@ fn what_answers_repeat_is_the_same_by_class_and_by_table() {
 }
 
 #[test]
+fn answers_of_2003_repeat_all_that_its_rules_want() {
+    for mti in ["2100", "2200", "2420", "2804"] {
+        let request: Mti = mti.parse().unwrap();
+        let response = Rules::iso2003().of(request.response().unwrap()).unwrap();
+        let left_out = response.repeated().difference(repeated(request));
+        assert!(left_out.is_empty(), "{mti}: {left_out:?}");
+    }
+}
+
+#[test]
 fn rules_made_at_run_time_are_the_rules_written_here() {
     let key_change = When::new(
         "where a key is changed",

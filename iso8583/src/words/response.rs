@@ -1,6 +1,6 @@
 //! What DE 39 says: response codes of 1987, action codes of 1993 and 2003, reasons of reversals.
 
-use crate::element::all_digits;
+use crate::element::{all_digits, number};
 
 /// A response code of 1987, two characters; with those that card brands and national schemes
 /// filled into the reserved ranges. None for codes nobody knows.
@@ -13,20 +13,47 @@ pub fn response_code(code: &[u8]) -> Option<&'static str> {
     RESPONSES.get(place).map(|(_, words)| *words)
 }
 
-/// An action code of 1993, three digits, or the family of one nobody knows; a code of 2003, four
-/// digits, by its family. None for what is neither.
+/// An action code of 1993, three digits, or of 2003, four; the family of one nobody knows. None for
+/// what is neither.
 #[must_use]
 pub fn action_code(code: &[u8]) -> Option<&'static str> {
     if !all_digits(code) || !matches!(code.len(), 3 | 4) {
         return None;
     }
-    let known = <&[u8; 3]>::try_from(code).ok().and_then(|code| {
+    let of_1993 = match *code {
+        [class, tens, ones] => Some([class, tens, ones]),
+        [class, group, tens, ones] => of_2003([class, group, tens, ones]),
+        _ => None,
+    };
+    let known = of_1993.and_then(|code| {
         let place = ACTIONS
-            .binary_search_by_key(&code, |(code, _)| *code)
+            .binary_search_by_key(&&code, |(code, _)| *code)
             .ok()?;
         ACTIONS.get(place).map(|(_, words)| *words)
     });
     known.or_else(|| family(*code.first()?))
+}
+
+/// The code of 1993 that means the same, after the list of the jPOS Common Message Format
+/// (`org.jpos.rc.CMF`): it goes on where 1993 ends, and has another meaning for 0007 and 9119.
+fn of_2003([class, group, tens, ones]: [u8; 4]) -> Option<[u8; 3]> {
+    let same = match [class, group] {
+        [b'0', b'0'] => 0..=6,
+        [b'1', b'0'] => 0..=29,
+        [b'2', b'0'] => 0..=10,
+        [b'3', b'0'] => 0..=9,
+        [b'4' | b'6' | b'7' | b'8', b'0'] => 0..=0,
+        [b'5', b'0'] => 0..=4,
+        [b'9', b'0'] => 0..=1,
+        [b'9', b'1'] => 2..=23,
+        _ => return None,
+    };
+    let number = number(&[tens, ones])?;
+    let fits = same.contains(&number) && (class, number) != (b'9', 19);
+    match [class, group, tens, ones] {
+        [b'9', b'1', b'0', b'0'] => Some(*b"904"),
+        [class, _, tens, ones] => fits.then_some([class, tens, ones]),
+    }
 }
 
 /// What the first digit of an action code says.
@@ -297,6 +324,15 @@ mod tests {
             (b"911", Some("card issuer timed out")),
             (b"199", Some("declined")),
             (b"1234", Some("declined")),
+            (b"0000", Some("approved")),
+            (b"0007", Some("approved")),
+            (b"1016", Some("not sufficient funds")),
+            (b"2008", Some("lost card")),
+            (b"4000", Some("reversal accepted")),
+            (b"6005", Some("administrative")),
+            (b"9100", Some("format error")),
+            (b"9107", Some("card issuer or switch inoperative")),
+            (b"9119", Some("error or advice acknowledgement")),
             (b"00", None),
             (b"9X1", None),
         ] {
