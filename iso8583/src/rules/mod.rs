@@ -1,9 +1,9 @@
 //! Which data elements a message of a type must, may and must not carry, as data.
 //!
 //! A [`Rules`] has a list of [`FieldRule`]s for each kind of message. The built-in ones are
-//! constants ([`Rules::iso87`], [`Rules::iso2003`]; of 1993 there are none); a spec file brings its own through [`Rules::new`],
-//! [`MtiRule::new`], [`FieldRule::parse`] and [`Condition`]'s `FromStr`. Elements a list does not
-//! name are not judged.
+//! constants ([`Rules::iso87`], [`Rules::iso2003`]; of 1993 there are none); a spec file brings
+//! its own through [`Rules::new`], [`MtiRule::new`], [`FieldRule::parse`] and [`Condition`]'s
+//! `FromStr`. Elements a list does not name are not judged.
 //!
 //! Rules say whether an element is there, not whether its value is right: that is the dialect's.
 

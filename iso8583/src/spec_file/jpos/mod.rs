@@ -2,9 +2,10 @@
 //!
 //! The classes of fields are made encodings, lengths and padding; so are nested
 //! `isofieldpackager`s, by position, by bitmap, by tag (`GenericTaggedFieldsPackager`, and
-//! `EuroSubFieldPackager` with its code in front) and BER-TLV (`BERTLVBinaryPackager`). What the XML does not say comes from the 1987 standard's element of
-//! the same number: what may be printed, and whether digits are a track's. A class without a like
-//! is refused by name, all such of a file at once.
+//! `EuroSubFieldPackager` with its code in front) and BER-TLV (`BERTLVBinaryPackager`). What the
+//! XML does not say comes from the 1987 standard's element of the same number: what may be printed,
+//! and whether digits are a track's. A class without a like is refused by name, all such of a file
+//! at once.
 
 mod class;
 mod xml;
