@@ -2,7 +2,7 @@
 
 use crate::element::{ActionCode, PrivateData, ResponseCode};
 use crate::message::Message;
-use crate::mti::Edition;
+use crate::mti::{Edition, Mti};
 use crate::rules;
 
 impl Message {
@@ -14,7 +14,8 @@ impl Message {
     /// and 12 and, where the message moves money, card, amount, terminal and merchant (the echo
     /// rule of `domain.md` §2.1; jPOS Common Message Format), and DE 39 is the action code of the
     /// same meaning: 51 is 116 in 1993 and 1016 in 2003, 00 in a 1430 is 400. One who has a closer
-    /// action code sets DE 39 of the answer to it.
+    /// action code sets DE 39 of the answer to it. A message that says 1993 or 2003 and has the
+    /// DE 12 of 1987, six digits, is answered as in 1987.
     ///
     /// ```
     /// use iso8583::{Message, element::ResponseCode};
@@ -32,9 +33,10 @@ impl Message {
     pub fn response(&self, code: ResponseCode) -> Option<Self> {
         let mut answer = Self::new(self.mti().response()?);
         answer.set_header(self.header().map(crate::frame::Tpdu::swapped));
-        let mut repeated = rules::repeated(self.mti());
+        let table = self.table();
+        let mut repeated = rules::repeated(table);
         repeated.insert(39);
-        let action = ActionCode::of(code, self.mti());
+        let action = ActionCode::of(code, table);
         // Ascending, so that each value goes behind the one before.
         for de in repeated.iter() {
             match (de, self.field(de)) {
@@ -48,6 +50,17 @@ impl Message {
             };
         }
         Some(answer)
+    }
+
+    /// The message type, of 1987 where the elements are: a peer may say 1200 and speak the table of
+    /// 1987, and is answered in that. DE 12 tells, in every edition mandatory where money moves: six
+    /// digits are a time without a date.
+    fn table(&self) -> Mti {
+        let [_, class, function, origin] = *self.mti().as_bytes();
+        match self.field(12) {
+            Some([_, _, _, _, _, _]) => Mti::literal([b'0', class, function, origin]),
+            Some(_) | None => self.mti(),
+        }
     }
 
     /// Sets DE 48 to the tags of a request's that an answer repeats; another layout is left out,
@@ -66,7 +79,7 @@ impl Message {
     pub fn format_error(&self, de: Option<u8>) -> Option<Self> {
         let mut answer = self.response(ResponseCode::FORMAT_ERROR)?;
         if let Some(de) = de
-            && self.mti().edition() != Edition::Iso2003
+            && self.table().edition() != Edition::Iso2003
         {
             answer.set(44, format!("{de:03}").as_bytes());
         }
@@ -78,7 +91,6 @@ impl Message {
 mod tests {
     use super::*;
     use crate::frame::Tpdu;
-    use crate::mti::Mti;
 
     #[test]
     fn an_answer_repeats_what_it_must_and_no_secret() {
@@ -147,6 +159,21 @@ mod tests {
     fn an_answer_is_not_answered() {
         let answer = Message::new("0210".parse().unwrap());
         assert!(answer.response(ResponseCode::APPROVED).is_none());
+    }
+
+    #[test]
+    fn a_message_that_says_1993_in_elements_of_1987_is_answered_in_those() {
+        let mut request = Message::new("1200".parse().unwrap());
+        request.set(12, b"113015").set(13, b"0315");
+        let answer = request.response(ResponseCode::INVALID_TRANSACTION).unwrap();
+        assert_eq!(answer.mti().to_string(), "1210");
+        assert_eq!(
+            (answer.text(13), answer.text(39)),
+            (Some("0315"), Some("12"))
+        );
+        request.set(12, b"260315113015");
+        let answer = request.response(ResponseCode::INVALID_TRANSACTION).unwrap();
+        assert_eq!((answer.text(13), answer.text(39)), (None, Some("902")));
     }
 
     #[test]
