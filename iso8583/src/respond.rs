@@ -53,8 +53,8 @@ impl Message {
     }
 
     /// The message type, of 1987 where the elements are: a peer may say 1200 and speak the table of
-    /// 1987, and is answered in that. DE 12 tells, in every edition mandatory where money moves: six
-    /// digits are a time without a date.
+    /// 1987, and is answered in that. DE 12 tells, which no message about money lacks: six digits
+    /// are a time without a date.
     fn table(&self) -> Mti {
         let [_, class, function, origin] = *self.mti().as_bytes();
         match self.field(12) {
