@@ -160,7 +160,11 @@ impl Op {
                 (reach(field, prefix), width, max)
             }
         };
-        let check = check(field);
+        // Which nibble is filler is told by a length in a way the walk knows, or by none.
+        let mut check = check(field);
+        if reach == Reach::Plain && matches!(check, Check::Packed | Check::PackedTrack) {
+            check = Check::Plain;
+        }
         let packed = check == Check::Packed || check == Check::PackedTrack;
         let odd = matches!(field.length(), Length::Fixed(units) if packed && units % 2 == 1);
         let composite = field.content().is_some();
@@ -224,5 +228,20 @@ fn check(field: &Field) -> Check {
             Check::PackedTrack
         }
         _ => Check::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec::Dialect;
+
+    /// DE 36 of an odd length stands behind a filler nibble, which must be zero.
+    #[test]
+    fn a_filler_is_looked_at_whatever_the_length_is_written_as() {
+        let dialect = Dialect::iso87_bcd();
+        let mut wire = b"\x02\x00\0\0\0\0\x10\0\0\0\x00\x03\x09\x91".to_vec();
+        assert!(dialect.read(&wire).is_ok() && dialect.decode(&wire).is_ok());
+        wire[12] = 0x89;
+        assert!(dialect.read(&wire).is_err() && dialect.decode(&wire).is_err());
     }
 }
