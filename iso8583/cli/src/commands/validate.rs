@@ -64,11 +64,18 @@ impl Args {
                 what: doubt.to_string(),
             }));
             if !self.no_rules {
-                let rules = Rules::iso87().check(message);
-                faults.extend(rules.iter().map(|fault| Fault {
-                    kind: Kind::Presence,
-                    what: fault.to_string(),
-                }));
+                match rules_for(message, dialect) {
+                    Some(rules) => faults.extend(rules.check(message).iter().map(|fault| Fault {
+                        kind: Kind::Presence,
+                        what: fault.to_string(),
+                    })),
+                    None => writeln!(
+                        notes,
+                        "note: what a {} must carry is not known of {}",
+                        message.mti(),
+                        dialect.name()
+                    )?,
+                }
             }
         }
         for fault in &faults {
@@ -85,6 +92,13 @@ impl Args {
             Exit::Faulty
         })
     }
+}
+
+/// What the dialect says a message carries; one of a file that says nothing is held to the rules of
+/// 1987, if the message is of that year.
+fn rules_for<'a>(message: &Message, dialect: &'a Dialect) -> Option<&'a Rules> {
+    let of_1987 = message.mti().as_bytes().starts_with(b"0");
+    dialect.rules().or_else(|| of_1987.then(Rules::iso87))
 }
 
 /// What is wrong with the bytes, and the message where every field has its place. A field whose
