@@ -1,7 +1,9 @@
 //! A connection and its session: read, feed, drain, write, sleep.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
@@ -256,17 +258,30 @@ impl<T> Link<T> {
     /// Why the link is no more; the caller drops it and learns from [`Link::into_unanswered`]
     /// what was left.
     pub async fn next(&mut self, events: &mut Vec<Event<T>>) -> Result<(), Closed> {
+        poll_fn(|context| self.poll_next(context, events)).await
+    }
+
+    /// [`Link::next`] for a task that waits for several links: ready with events, or with the
+    /// link's end; else the task is woken when this link has something for it.
+    ///
+    /// # Errors
+    /// As [`Link::next`].
+    pub fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        events: &mut Vec<Event<T>>,
+    ) -> Poll<Result<(), Closed>> {
         let already = events.len();
         loop {
             self.drain(events);
             self.write()?;
             if events.len() > already {
-                return Ok(());
+                return Poll::Ready(Ok(()));
             }
             if let Some(reason) = self.closing.take() {
-                return Err(reason);
+                return Poll::Ready(Err(reason));
             }
-            self.wait().await?;
+            ready!(self.poll_wait(context))?;
         }
     }
 
@@ -275,18 +290,21 @@ impl<T> Link<T> {
         self.session.into_unanswered()
     }
 
-    async fn wait(&mut self) -> Result<(), Closed> {
-        let deadline = self.deadline();
-        let unsent = !self.outbox.is_empty();
-        tokio::select! {
-            ready = self.stream.readable() => {
-                ready.map_err(Closed::Lost)?;
-                self.read();
-                Ok(())
-            }
-            ready = self.stream.writable(), if unsent => ready.map_err(Closed::Lost),
-            () = self.alarm.at(deadline) => self.handle_timeout(),
+    /// Ready once there is something to read, room to write, or a time that has come.
+    fn poll_wait(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        if let Poll::Ready(ready) = self.stream.poll_read_ready(context) {
+            ready.map_err(Closed::Lost)?;
+            self.read();
+            return Poll::Ready(Ok(()));
         }
+        if !self.outbox.is_empty()
+            && let Poll::Ready(ready) = self.stream.poll_write_ready(context)
+        {
+            return Poll::Ready(ready.map_err(Closed::Lost));
+        }
+        let deadline = self.deadline();
+        ready!(self.alarm.poll_at(context, deadline));
+        Poll::Ready(self.handle_timeout())
     }
 
     /// Reads all that the socket holds, up to a bound that keeps one link from starving others.
@@ -494,9 +512,9 @@ struct Alarm {
 }
 
 impl Alarm {
-    async fn at(&mut self, deadline: Option<Instant>) {
+    fn poll_at(&mut self, context: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
         let Some(deadline) = deadline else {
-            return std::future::pending().await;
+            return Poll::Pending;
         };
         let deadline = tokio::time::Instant::from_std(deadline);
         let sleep = self
@@ -505,6 +523,6 @@ impl Alarm {
         if sleep.is_elapsed() || deadline < sleep.deadline() {
             sleep.as_mut().reset(deadline);
         }
-        sleep.as_mut().await;
+        sleep.as_mut().poll(context)
     }
 }
