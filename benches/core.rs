@@ -14,14 +14,16 @@ use iso8583::session::{self, Now, Session, Settings};
 use iso8583::{Dialect, Message};
 use jiff::tz::Offset;
 use switch_core::{
-    Admission, ConnectionId, GroupId, Inbound, Outbound, OutboundSettings, Output, Request,
-    RouteTable, Token,
+    Admission, CardRange, Conditions, ConnectionId, GroupId, GroupSettings, Inbound, LinkId,
+    Outbound, OutboundSettings, Output, Request, RouteTable, Rule, Token,
 };
 
 /// Requests in flight.
 const IN_FLIGHT: u64 = 1_000;
 /// Transactions timed at a time: what they are fed is made before, outside the time.
 const BATCH: u64 = 100;
+/// Card ranges of the routing table that is looked into.
+const RANGES: u64 = 10_000;
 
 fn main() -> anyhow::Result<()> {
     let mut criterion = Criterion::default()
@@ -35,6 +37,10 @@ fn main() -> anyhow::Result<()> {
     });
     criterion.bench_function("core/life", |bencher| {
         bencher.iter_custom(|times| in_batches(times, |batch| switch.live(batch)));
+    });
+    let mut routing = Routing::new(&mut switch)?;
+    criterion.bench_function("core/route", |bencher| {
+        bencher.iter_custom(|times| in_batches(times, |batch| routing.look_up(batch)));
     });
     let mut link = Link::new()?;
     criterion.bench_function("session/request-and-answer", |bencher| {
@@ -84,8 +90,10 @@ struct Sent {
 impl Core {
     fn new() -> anyhow::Result<Self> {
         let now = now();
-        let mut outbound = Outbound::new(OutboundSettings::default());
-        outbound.handle_link(now, true);
+        let group = GroupId(0);
+        let groups = [(group, GroupSettings::default())];
+        let mut outbound = Outbound::new(OutboundSettings::default(), &groups);
+        outbound.handle_link(now, LinkId { group, place: 0 }, true);
         let mut core = Self {
             now,
             inbound: Inbound {
@@ -93,7 +101,10 @@ impl Core {
                 forwarder: b"999001".to_vec(),
                 business_offset: Offset::constant(9),
             },
-            routes: RouteTable::new([("999999", Some(GroupId(0))), ("99999812", None)])?,
+            routes: RouteTable::new(
+                &[rule(CardRange::prefix("999999")?, Conditions::default())],
+                1,
+            )?,
             outbound,
             sent: VecDeque::new(),
             purchases: Purchases::new()?,
@@ -134,20 +145,20 @@ impl Core {
     }
 
     fn admitted(&self, message: Message) -> anyhow::Result<Box<Request>> {
-        let Admission::Admitted(request) = self.inbound.admit(self.now, ConnectionId(7), message)
+        let Admission::Admitted(mut request) =
+            self.inbound.admit(self.now, ConnectionId(7), message)
         else {
             bail!("the purchase was not admitted");
         };
-        let pan = request.message().pan()?.context("no card number")?;
-        self.routes.route(&pan)?;
+        self.routes.route(&mut request)?;
         Ok(request)
     }
 
     fn send(&mut self, message: Message) -> anyhow::Result<(Token, Message)> {
         let request = self.admitted(message)?;
-        self.outbound.handle_request(request);
+        self.outbound.handle_request(self.now, request);
         match self.outbound.poll_output() {
-            Some(Output::Send { token, message }) => Ok((token, message)),
+            Some(Output::Send { token, message, .. }) => Ok((token, message)),
             other => bail!("a request was not sent: {other:?}"),
         }
     }
@@ -264,6 +275,79 @@ impl Purchases {
             Ok(Dialect::iso87_ascii().decode(body)?)
         };
         (first..self.count).map(&mut decoded).collect()
+    }
+}
+
+fn rule(cards: CardRange, conditions: Conditions) -> Rule {
+    Rule {
+        name: cards.to_string(),
+        cards: vec![cards],
+        conditions,
+        groups: vec![GroupId(0)],
+    }
+}
+
+/// A table of many ranges, and requests here and there in it.
+struct Routing {
+    table: RouteTable,
+    requests: Vec<Box<Request>>,
+    next: usize,
+}
+
+impl Routing {
+    /// Prefixes of 8 digits, a tenth of them for refunds alone, so that its purchases go on to the
+    /// prefixes of 6 digits around them.
+    fn new(core: &mut Core) -> anyhow::Result<Self> {
+        let mut rules = Vec::new();
+        let mut cards = Vec::new();
+        let longer = RANGES * 9 / 10;
+        for number in 0..longer {
+            let prefix = (40_000_000 + number * 11).to_string();
+            let refunds = Conditions::default().processing_codes(&["20".to_owned()])?;
+            let conditions = if number % 10 == 0 {
+                refunds
+            } else {
+                Conditions::default()
+            };
+            rules.push(rule(CardRange::prefix(&prefix)?, conditions));
+        }
+        for number in 0..RANGES / 10 {
+            let prefix = (400_000 + number).to_string();
+            rules.push(rule(CardRange::prefix(&prefix)?, Conditions::default()));
+        }
+        for number in 0..IN_FLIGHT {
+            // Not in the order of the table.
+            let prefix = 40_000_000 + number * 4_999 % longer * 11;
+            cards.push(format!("{prefix}00000000"));
+        }
+        let messages = core.purchases.next(IN_FLIGHT)?;
+        let mut requests = Vec::new();
+        for (mut message, card) in messages.into_iter().zip(cards) {
+            message.set(2, card.as_bytes()).remove(35);
+            match core.inbound.admit(core.now, ConnectionId(7), message) {
+                Admission::Admitted(request) => requests.push(request),
+                other @ (Admission::Refused(..) | Admission::Dropped) => bail!("{other:?}"),
+            }
+        }
+        Ok(Self {
+            table: RouteTable::new(&rules, 1)?,
+            requests,
+            next: 0,
+        })
+    }
+
+    fn look_up(&mut self, batch: u64) -> anyhow::Result<Duration> {
+        let batch = usize::try_from(batch)?;
+        if self.next + batch > self.requests.len() {
+            self.next = 0;
+        }
+        let requests = self.requests.iter_mut().skip(self.next).take(batch);
+        self.next += batch;
+        let started = CpuTime::now();
+        for request in requests {
+            black_box(self.table.route(request)?);
+        }
+        Ok(CpuTime::now() - started)
     }
 }
 

@@ -93,7 +93,7 @@ async fn switch(issuer: SocketAddr) -> anyhow::Result<()> {
         listener.address = ANY.to_owned();
     }
     for group in &mut config.issuer {
-        group.address = Some(issuer.to_string());
+        group.addresses = vec![issuer.to_string()];
     }
     let switch = Switch::bind(&config).await?;
     let address = switch.addresses().listeners.values().next();

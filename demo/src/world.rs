@@ -167,7 +167,7 @@ fn switch_config(args: &Args, host: SocketAddr) -> switch::Config {
         listener.address = address.to_string();
     }
     for issuer in &mut config.issuer {
-        issuer.address = Some(host.to_string());
+        issuer.addresses = vec![host.to_string()];
         issuer.link.answer_timeout = ISSUER_TIMEOUT;
         issuer.reversal_retry = Duration::from_secs(1);
     }

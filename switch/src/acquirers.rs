@@ -11,7 +11,7 @@ use iso8583::session::Now;
 use iso8583_link::accept::{Accepted, Acceptor};
 use iso8583_link::{Closed, Event, Link, LinkSettings};
 use switch_core::{
-    Admission, Answer, ConnectionId, GroupId, Inbound, Refusal, Request, RouteTable, Undo,
+    Admission, Answer, ConnectionId, Inbound, PoolId, Refusal, Request, RouteTable, Undo,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ pub(crate) struct Listener {
     link: LinkSettings,
     in_flight_max: usize,
     drain_timeout: Duration,
-    routes: RouteTable,
+    routes: Arc<RouteTable>,
     directory: Arc<Directory>,
     latency: Arc<Latency>,
     metrics: ListenerMetrics,
@@ -53,7 +53,7 @@ impl Listener {
             link: config.link.clone(),
             in_flight_max: config.in_flight_max,
             drain_timeout: checked.drain_timeout,
-            routes: checked.routes.clone(),
+            routes: Arc::clone(&checked.routes),
             directory: Arc::clone(directory),
             latency: Arc::clone(latency),
             metrics: ListenerMetrics::new(&config.name),
@@ -103,9 +103,9 @@ struct Connection {
     /// The switch is stopping: nothing new is begun.
     stopping: bool,
     /// Approvals queued and not begun to be sent, with the bytes queued before each.
-    unsent: VecDeque<(u64, GroupId, Arc<Undo>)>,
-    /// What is to be forwarded of this batch, by group.
-    batches: Vec<(GroupId, Vec<Box<Request>>)>,
+    unsent: VecDeque<(u64, PoolId, Arc<Undo>)>,
+    /// What is to be forwarded of this batch, by pool.
+    batches: Vec<(PoolId, Vec<Box<Request>>)>,
 }
 
 impl Connection {
@@ -212,42 +212,35 @@ impl Connection {
         match self.listener.inbound.admit(now, self.id, message) {
             Admission::Dropped => self.listener.metrics.dropped.increment(1),
             Admission::Refused(refusal, answer) => self.refused(now, refusal, &answer),
-            Admission::Admitted(request) => match self.route(&request) {
-                Ok(group) => self.batch(group, request),
+            Admission::Admitted(mut request) => match self.route(&mut request) {
+                Ok(pool) => self.batch(pool, request),
                 Err(refusal) => self.refused(now, refusal, &request.refuse(refusal)),
             },
         }
     }
 
-    fn route(&self, request: &Request) -> Result<GroupId, Refusal> {
+    fn route(&self, request: &mut Request) -> Result<PoolId, Refusal> {
         if self.stopping {
             return Err(Refusal::Stopping);
         }
         if self.in_flight >= self.listener.in_flight_max {
             return Err(Refusal::Overloaded);
         }
-        // Admission made sure of a card number.
-        let pan = request
-            .message()
-            .pan()
-            .ok()
-            .flatten()
-            .ok_or(Refusal::Format(2))?;
-        self.listener.routes.route(&pan)
+        self.listener.routes.route(request)
     }
 
-    fn batch(&mut self, group: GroupId, request: Box<Request>) {
+    fn batch(&mut self, pool: PoolId, request: Box<Request>) {
         self.in_flight += 1;
-        match self.batches.iter_mut().find(|(other, _)| *other == group) {
+        match self.batches.iter_mut().find(|(other, _)| *other == pool) {
             Some((_, batch)) => batch.push(request),
-            None => self.batches.push((group, vec![request])),
+            None => self.batches.push((pool, vec![request])),
         }
     }
 
-    /// The one hop right: a batch a group.
+    /// The one hop right: a batch a pool.
     fn forward(&mut self, now: Now) {
-        for (group, batch) in core::mem::take(&mut self.batches) {
-            if let Err(batch) = self.listener.directory.forward(group, batch) {
+        for (pool, batch) in core::mem::take(&mut self.batches) {
+            if let Err(batch) = self.listener.directory.forward(pool, batch) {
                 self.in_flight -= batch.len();
                 for request in batch {
                     self.refused(
@@ -273,7 +266,7 @@ impl Connection {
             let undo = answer.undo.take();
             let queued = self.link.queued();
             if self.answer(now, &answer) {
-                let unsent = undo.map(|undo| (queued, delivery.group, undo));
+                let unsent = undo.map(|undo| (queued, delivery.pool, undo));
                 self.unsent.extend(unsent);
             } else {
                 undone.extend(undo);
@@ -281,7 +274,7 @@ impl Connection {
         }
         self.listener
             .directory
-            .give_back(delivery.group, undone)
+            .give_back(delivery.pool, undone)
             .await;
     }
 
@@ -308,9 +301,9 @@ impl Connection {
     async fn leave(mut self) {
         self.listener.directory.disconnect(self.id);
         self.note_sent();
-        for (_, group, undo) in core::mem::take(&mut self.unsent) {
+        for (_, pool, undo) in core::mem::take(&mut self.unsent) {
             self.listener.metrics.undelivered.increment(1);
-            self.listener.directory.give_back(group, vec![undo]).await;
+            self.listener.directory.give_back(pool, vec![undo]).await;
         }
         self.answers.close();
         while let Some(delivery) = self.answers.recv().await {
@@ -323,7 +316,7 @@ impl Connection {
                 .collect();
             self.listener
                 .directory
-                .give_back(delivery.group, undone)
+                .give_back(delivery.pool, undone)
                 .await;
         }
     }

@@ -25,8 +25,8 @@ struct Args {
     /// Another address for a listener: NAME=HOST:PORT. May be given several times.
     #[arg(long, value_name = "NAME=HOST:PORT")]
     listen: Vec<String>,
-    /// Another address for an issuer: NAME=HOST:PORT. May be given several times.
-    #[arg(long, value_name = "NAME=HOST:PORT")]
+    /// Other addresses for an issuer: NAME=HOST:PORT,HOST:PORT. May be given several times.
+    #[arg(long, value_name = "NAME=HOST:PORT,...")]
     issuer: Vec<String>,
     /// Another address for metrics and health: HOST:PORT.
     #[arg(long, value_name = "HOST:PORT")]
@@ -98,10 +98,10 @@ fn configuration(args: &Args) -> anyhow::Result<Config> {
         address.clone_into(&mut listener.address);
     }
     for option in &args.issuer {
-        let (name, address) = named(option, "--issuer")?;
+        let (name, addresses) = named(option, "--issuer")?;
         let issuer = config.issuer.iter_mut().find(|issuer| issuer.name == name);
         let issuer = issuer.with_context(|| format!("--issuer: no issuer named {name:?}"))?;
-        issuer.address = Some(address.to_owned());
+        issuer.addresses = addresses.split(',').map(str::to_owned).collect();
     }
     if let Some(admin) = &args.admin {
         admin.clone_into(&mut config.admin);

@@ -1,11 +1,16 @@
 //! The configuration: one TOML file, checked once at start.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use iso8583_link::{LinkConfig, LinkConfigError, LinkSettings};
 use jiff::tz::Offset;
 use serde::{Deserialize, Deserializer, Serialize};
-use switch_core::{GroupId, Inbound, OutboundSettings, RouteError, RouteTable};
+use switch_core::{
+    Balance, CardRange, Conditions, GroupId, GroupSettings, Inbound, MemorySettings,
+    OutboundSettings, RouteError, RouteTable, Rule,
+};
 use thiserror::Error;
 
 /// The whole configuration. The default is the sandbox: `switch/switch.example.toml` shows it.
@@ -23,8 +28,12 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Where acquirers connect.
     pub listener: Vec<ListenerConfig>,
-    /// Who issues the cards.
+    /// Who issues cards, and how they are reached.
     pub issuer: Vec<IssuerConfig>,
+    /// Which requests go to whom.
+    pub route: Vec<RouteConfig>,
+    /// What is kept in mind so that a request given to one issuer never goes to another.
+    pub failover: FailoverConfig,
 }
 
 /// A port where acquirers connect, with one dialect and framing.
@@ -45,17 +54,17 @@ pub struct ListenerConfig {
     pub link: LinkConfig,
 }
 
-/// An issuer, and the link to it.
+/// An issuer, and the links to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IssuerConfig {
-    /// Name in logs and metrics; no two are alike.
+    /// Name in routes, logs and metrics; no two are alike.
     pub name: String,
-    /// Card number prefixes, 1 to 19 digits. The longest that fits a card wins, over all issuers.
-    pub prefixes: Vec<String>,
-    /// host:port of its host; absent: the issuer is known and no link serves it (92).
-    pub address: Option<String>,
-    /// Batches of requests that may wait for the link's task; one more is answered 91 at once.
+    /// host:port of each of its hosts, 1 to 16: a link each.
+    pub addresses: Vec<String>,
+    /// Which of the links that are up is given the next request.
+    pub balance: BalanceName,
+    /// Batches of requests that may wait for the issuer's task; one more is answered 91 at once.
     pub queue_batches_max: usize,
     /// Requests in flight and reversals not yet acknowledged, together; at the bound 91.
     pub transactions_max: usize,
@@ -67,11 +76,76 @@ pub struct IssuerConfig {
     /// The longest time between two repeats of a reversal.
     #[serde(with = "humantime_serde")]
     pub reversal_retry_max: Duration,
-    /// Dialect, framing, deadline (`answer_timeout`) and limits of the link. The deadline must
+    /// Dialect, framing, deadline (`answer_timeout`) and limits of each link. The deadline must
     /// be shorter than what acquirers wait. Not named, an issuer link is `iso87-ascii-binmap`,
     /// signs on and sends echo tests after a minute of silence.
     #[serde(deserialize_with = "issuer_link")]
     pub link: LinkConfig,
+}
+
+/// [`Balance`] as the file spells it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BalanceName {
+    /// The first that is up.
+    #[default]
+    PrimaryBackup,
+    /// One after the other.
+    RoundRobin,
+    /// The one with the fewest requests in flight.
+    LeastInFlight,
+}
+
+/// Which requests go to which issuers. Of several routes that take a request the most specific
+/// has it, as [`RouteTable`] says; where none is, the switch does not start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RouteConfig {
+    /// Name in errors; no two are alike.
+    pub name: String,
+    /// How the card numbers begin that it takes, 4 to 19 digits each.
+    pub prefixes: Vec<String>,
+    /// And these, `low..high`, both of as many digits, 4 to 19, and both taken in.
+    pub ranges: Vec<String>,
+    /// DE 3 of what it takes, all six digits or the first two; empty: any.
+    pub processing_codes: Vec<String>,
+    /// DE 49 of what it takes, three digits; empty: any.
+    pub currencies: Vec<String>,
+    /// DE 32 of what it takes, up to 11 digits; empty: any. Of messages that come without, the
+    /// listener's `acquirer`.
+    pub acquirers: Vec<String>,
+    /// The least DE 4 it takes, in minor units of whatever the currency is.
+    pub amount_min: Option<u64>,
+    /// The greatest.
+    pub amount_max: Option<u64>,
+    /// Names of issuers, up to 8, the first choice first; the next is given a request only while
+    /// nothing of it was sent. None: its cards are known and nobody is reached, which is answered
+    /// 92.
+    pub issuers: Vec<String>,
+}
+
+/// What is kept in mind of answered requests where a route names several issuers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FailoverConfig {
+    /// How many requests given to another issuer than their first choice, so that their repeats
+    /// and reversals follow them: at the bound no more fail over, but are answered 91. And how
+    /// many given to their first choice, so that a second sending does not go to another: of
+    /// these the oldest is forgotten. 1 to 16777216; about 300 bytes each.
+    pub remembered_max: usize,
+    /// How long.
+    #[serde(with = "humantime_serde")]
+    pub remembered_for: Duration,
+}
+
+impl Default for FailoverConfig {
+    fn default() -> Self {
+        let memory = MemorySettings::default();
+        Self {
+            remembered_max: memory.requests_max,
+            remembered_for: memory.time,
+        }
+    }
 }
 
 impl Default for Config {
@@ -90,13 +164,18 @@ impl Default for Config {
         };
         let prepaid = IssuerConfig {
             name: "prepaid".to_owned(),
-            prefixes: vec!["999999".to_owned()],
-            address: Some("127.0.0.1:8590".to_owned()),
+            addresses: vec!["127.0.0.1:8590".to_owned()],
             link: LinkConfig {
                 institution: Some("999001".to_owned()),
                 ..default_issuer_link()
             },
             ..IssuerConfig::default()
+        };
+        let sandbox_cards = RouteConfig {
+            name: "sandbox".to_owned(),
+            prefixes: vec!["999999".to_owned()],
+            issuers: vec!["prepaid".to_owned()],
+            ..RouteConfig::default()
         };
         Self {
             institution: "999001".to_owned(),
@@ -108,6 +187,8 @@ impl Default for Config {
                 listener("pos", "127.0.0.1:8584", "900002", pos),
             ],
             issuer: vec![prepaid],
+            route: vec![sandbox_cards],
+            failover: FailoverConfig::default(),
         }
     }
 }
@@ -126,19 +207,19 @@ impl Default for ListenerConfig {
     }
 }
 
-/// What a table that names nothing would be: name and prefixes must be given.
+/// What a table that names nothing would be: name and addresses must be given.
 impl Default for IssuerConfig {
     fn default() -> Self {
-        let outbound = OutboundSettings::default();
+        let settings = GroupSettings::default();
         Self {
             name: String::new(),
-            prefixes: Vec::new(),
-            address: None,
+            addresses: Vec::new(),
+            balance: BalanceName::default(),
             queue_batches_max: 1_024,
-            transactions_max: outbound.transactions_max,
-            reversal_window: outbound.reversal_window,
-            reversal_retry: outbound.reversal_retry,
-            reversal_retry_max: outbound.reversal_retry_max,
+            transactions_max: settings.transactions_max,
+            reversal_window: settings.reversal_window,
+            reversal_retry: settings.reversal_retry,
+            reversal_retry_max: settings.reversal_retry_max,
             link: default_issuer_link(),
         }
     }
@@ -161,10 +242,21 @@ fn issuer_link<'de, D: Deserializer<'de>>(from: D) -> Result<LinkConfig, D::Erro
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) listeners: Vec<CheckedListener>,
+    /// By [`GroupId`].
     pub(crate) groups: Vec<CheckedGroup>,
-    pub(crate) routes: RouteTable,
+    pub(crate) routes: Arc<RouteTable>,
+    pub(crate) outbound: OutboundSettings,
     pub(crate) admin: String,
     pub(crate) drain_timeout: Duration,
+}
+
+impl Checked {
+    /// The groups of each pool, by [`switch_core::PoolId`].
+    pub(crate) fn pools(&self) -> impl Iterator<Item = Vec<(GroupId, &CheckedGroup)>> {
+        let group = |id: &GroupId| Some((*id, self.groups.get(usize::from(id.0))?));
+        let pools = self.routes.pools().iter();
+        pools.map(move |pool| pool.iter().filter_map(group).collect())
+    }
 }
 
 #[derive(Debug)]
@@ -180,9 +272,9 @@ pub(crate) struct CheckedListener {
 #[derive(Debug)]
 pub(crate) struct CheckedGroup {
     pub(crate) name: String,
-    pub(crate) address: String,
+    pub(crate) addresses: Vec<String>,
     pub(crate) queue_batches_max: usize,
-    pub(crate) outbound: OutboundSettings,
+    pub(crate) settings: GroupSettings,
     pub(crate) link: LinkSettings,
 }
 
@@ -202,7 +294,7 @@ pub enum ConfigError {
     /// Two tables bear one name.
     #[error("{kind} {name:?} is there twice")]
     Twice {
-        /// `listener` or `issuer`.
+        /// `listener`, `issuer` or `route`.
         kind: &'static str,
         /// The name.
         name: String,
@@ -215,8 +307,24 @@ pub enum ConfigError {
         /// What is wrong.
         error: LinkConfigError,
     },
-    /// The card number prefixes.
-    #[error("issuer prefixes: {0}")]
+    /// One route.
+    #[error("route {route:?}: {error}")]
+    Route {
+        /// Which.
+        route: String,
+        /// What is wrong.
+        error: RouteError,
+    },
+    /// A route's issuer.
+    #[error("route {route:?}: no issuer is named {issuer:?}")]
+    NoSuchIssuer {
+        /// Which route.
+        route: String,
+        /// The name it gives.
+        issuer: String,
+    },
+    /// The routes together.
+    #[error(transparent)]
     Routes(#[from] RouteError),
 }
 
@@ -245,39 +353,102 @@ impl Config {
         for listener in &self.listener {
             listeners.push(listener.check(&self.institution, offset)?);
         }
-        let mut groups = Vec::new();
-        let mut routes = Vec::new();
-        for issuer in &self.issuer {
-            let place = || format!("issuer {:?}", issuer.name);
-            given(&issuer.name, place, "name")?;
-            if issuer.prefixes.is_empty() {
-                return Err(option(
-                    place(),
-                    "prefixes",
-                    "a list of card number prefixes",
-                ));
-            }
-            let group = match &issuer.address {
-                Some(address) => {
-                    groups.push(issuer.check(address)?);
-                    Some(GroupId(groups.len() - 1))
-                }
-                None => None,
-            };
-            routes.extend(
-                issuer
-                    .prefixes
-                    .iter()
-                    .map(|prefix| (prefix.as_str(), group)),
-            );
+        unique("route", self.route.iter().map(|route| &route.name))?;
+        let groups_max = u16::MAX.into();
+        if self.issuer.len() > groups_max {
+            return Err(option(top(), "issuer", "at most 65535 tables"));
         }
+        let mut groups = Vec::new();
+        let mut group_of = HashMap::new();
+        for (id, issuer) in (0..).map(GroupId).zip(&self.issuer) {
+            groups.push(issuer.check()?);
+            group_of.insert(issuer.name.as_str(), id);
+        }
+        let mut rules = Vec::new();
+        for route in &self.route {
+            rules.push(route.check(&group_of)?);
+        }
+        let routes = RouteTable::new(&rules, u16::try_from(groups.len()).unwrap_or(u16::MAX))?;
         Ok(Checked {
             listeners,
             groups,
-            routes: RouteTable::new(routes)?,
+            routes: Arc::new(routes),
+            outbound: self.failover.check()?,
             admin: self.admin.clone(),
             drain_timeout: self.drain_timeout,
         })
+    }
+}
+
+impl FailoverConfig {
+    fn check(&self) -> Result<OutboundSettings, ConfigError> {
+        let place = || "failover".to_owned();
+        if !(1..=1 << 24).contains(&self.remembered_max) {
+            return Err(option(place(), "remembered_max", "1 to 16777216"));
+        }
+        let day = Duration::from_hours(24);
+        if !(Duration::from_secs(1)..=day * 31).contains(&self.remembered_for) {
+            return Err(option(place(), "remembered_for", "1s to 31days"));
+        }
+        Ok(OutboundSettings {
+            memory: MemorySettings {
+                requests_max: self.remembered_max,
+                time: self.remembered_for,
+            },
+            ..OutboundSettings::default()
+        })
+    }
+}
+
+impl RouteConfig {
+    fn check(&self, group_of: &HashMap<&str, GroupId>) -> Result<Rule, ConfigError> {
+        let place = || format!("route {:?}", self.name);
+        given(&self.name, place, "name")?;
+        if self.prefixes.is_empty() && self.ranges.is_empty() {
+            return Err(option(place(), "prefixes", "given, and ranges neither"));
+        }
+        let mut groups = Vec::new();
+        for issuer in &self.issuers {
+            let group = group_of.get(issuer.as_str());
+            groups.push(*group.ok_or_else(|| ConfigError::NoSuchIssuer {
+                route: self.name.clone(),
+                issuer: issuer.clone(),
+            })?);
+        }
+        let wrong = |error| ConfigError::Route {
+            route: self.name.clone(),
+            error,
+        };
+        Ok(Rule {
+            name: self.name.clone(),
+            cards: self.cards().map_err(wrong)?,
+            conditions: self.conditions().map_err(wrong)?,
+            groups,
+        })
+    }
+
+    fn cards(&self) -> Result<Vec<CardRange>, RouteError> {
+        let prefixes = self.prefixes.iter().map(|text| CardRange::prefix(text));
+        let ranges = self.ranges.iter().map(|text| CardRange::range(text));
+        prefixes.chain(ranges).collect()
+    }
+
+    fn conditions(&self) -> Result<Conditions, RouteError> {
+        Conditions::default()
+            .processing_codes(&self.processing_codes)?
+            .currencies(&self.currencies)?
+            .acquirers(&self.acquirers)?
+            .amount(self.amount_min, self.amount_max)
+    }
+}
+
+impl From<BalanceName> for Balance {
+    fn from(name: BalanceName) -> Self {
+        match name {
+            BalanceName::PrimaryBackup => Self::PrimaryBackup,
+            BalanceName::RoundRobin => Self::RoundRobin,
+            BalanceName::LeastInFlight => Self::LeastInFlight,
+        }
     }
 }
 
@@ -312,8 +483,16 @@ impl ListenerConfig {
 }
 
 impl IssuerConfig {
-    fn check(&self, address: &str) -> Result<CheckedGroup, ConfigError> {
+    fn check(&self) -> Result<CheckedGroup, ConfigError> {
         let place = || format!("issuer {:?}", self.name);
+        given(&self.name, place, "name")?;
+        let links = u8::try_from(self.addresses.len())
+            .ok()
+            .filter(|links| (1..=GroupSettings::LINKS_MAX).contains(links))
+            .ok_or_else(|| option(place(), "addresses", "a list of 1 to 16 host:port"))?;
+        self.addresses
+            .iter()
+            .try_for_each(|address| given(address, place, "one of addresses"))?;
         positive(self.queue_batches_max, place, "queue_batches_max")?;
         if self.queue_batches_max > 1 << 20 {
             return Err(option(place(), "queue_batches_max", "at most 1048576"));
@@ -334,14 +513,15 @@ impl IssuerConfig {
         })?;
         Ok(CheckedGroup {
             name: self.name.clone(),
-            address: address.to_owned(),
+            addresses: self.addresses.clone(),
             queue_batches_max: self.queue_batches_max,
-            outbound: OutboundSettings {
+            settings: GroupSettings {
+                links,
+                balance: self.balance.into(),
                 transactions_max: self.transactions_max,
                 reversal_window: self.reversal_window,
                 reversal_retry: self.reversal_retry,
                 reversal_retry_max: self.reversal_retry_max,
-                ..OutboundSettings::default()
             },
             link,
         })
@@ -434,13 +614,85 @@ mod tests {
         assert!(Config::default().validate().is_ok());
     }
 
+    /// Why the default, so changed, cannot be.
+    fn error(change: fn(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        config.validate().unwrap_err().to_string()
+    }
+
     #[test]
-    fn err_what_cannot_be_is_named() {
-        let error = |change: fn(&mut Config)| {
+    fn err_routes_that_cannot_be_are_named() {
+        let of_route = |change: fn(&mut RouteConfig)| {
             let mut config = Config::default();
-            change(&mut config);
+            change(&mut config.route[0]);
             config.validate().unwrap_err().to_string()
         };
+        for (said, expected) in [
+            (
+                of_route(|route| route.prefixes.clear()),
+                "route \"sandbox\": prefixes is not given, and ranges neither",
+            ),
+            (
+                of_route(|route| route.prefixes.push("999".to_owned())),
+                "route \"sandbox\": prefix \"999\" is not 4 to 19 digits",
+            ),
+            (
+                of_route(|route| route.currencies.push("KRW".to_owned())),
+                "route \"sandbox\": currency \"KRW\" is not 3 digits",
+            ),
+            (
+                of_route(|route| route.issuers.push("prepayed".to_owned())),
+                "route \"sandbox\": no issuer is named \"prepayed\"",
+            ),
+            (
+                of_route(|route| route.issuers.push("prepaid".to_owned())),
+                "route \"sandbox\" names an issuer twice, or one that does not exist",
+            ),
+            (
+                error(|config| config.route.push(config.route[0].clone())),
+                "route \"sandbox\" is there twice",
+            ),
+            (
+                error(|config| {
+                    let name = "other".to_owned();
+                    let sandbox = config.route[0].clone();
+                    config.route.push(RouteConfig { name, ..sandbox });
+                }),
+                "routes \"other\" and \"sandbox\" both take cards 999999, and neither is the more \
+                 specific: keep their cards or conditions apart, or one's within the other's",
+            ),
+        ] {
+            assert_eq!(said, expected);
+        }
+    }
+
+    #[test]
+    fn err_bounds_of_links_and_memory_are_named() {
+        let links = |count: usize| {
+            let mut config = Config::default();
+            config.issuer[0].addresses = vec!["127.0.0.1:8590".to_owned(); count];
+            config.validate().map_err(|error| error.to_string())
+        };
+        assert_eq!((links(1), links(16)), (Ok(()), Ok(())));
+        for count in [0, 17] {
+            assert_eq!(
+                links(count).unwrap_err(),
+                "issuer \"prepaid\": addresses is not a list of 1 to 16 host:port"
+            );
+        }
+        assert_eq!(
+            error(|config| config.failover.remembered_max = 0),
+            "failover: remembered_max is not 1 to 16777216"
+        );
+        assert_eq!(
+            error(|config| config.failover.remembered_for = Duration::ZERO),
+            "failover: remembered_for is not 1s to 31days"
+        );
+    }
+
+    #[test]
+    fn err_what_cannot_be_is_named() {
         assert_eq!(
             error(|config| config.institution = "12x".to_owned()),
             "configuration: institution is not 1 to 11 digits"
@@ -448,10 +700,6 @@ mod tests {
         assert_eq!(
             error(|config| config.listener[1].name = "van".to_owned()),
             "listener \"van\" is there twice"
-        );
-        assert_eq!(
-            error(|config| config.issuer[0].prefixes.push("999999".to_owned())),
-            "issuer prefixes: prefix 999999 is routed twice"
         );
         assert_eq!(
             error(|config| config.listener[0].in_flight_max = 0),

@@ -1,43 +1,43 @@
-//! Who can be handed a batch: issuer groups by number, acquirers' connections by id.
+//! Who can be handed a batch: pools of issuer groups by number, acquirers' connections by id.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
-use switch_core::{Answer, ConnectionId, GroupId, Request, Undo};
+use switch_core::{Answer, ConnectionId, GroupId, PoolId, Request, Undo};
 use tokio::sync::mpsc;
 
-/// What a group's task is handed.
+/// What a pool's task is handed.
 #[derive(Debug)]
-pub(crate) enum ToGroup {
+pub(crate) enum ToPool {
     /// To be sent.
     Requests(Vec<Box<Request>>),
     /// Approved, and a copy of the answer could not be delivered.
     Undeliverable(Vec<Arc<Undo>>),
 }
 
-/// What a connection's task is handed: answers, and the group they come from.
+/// What a connection's task is handed: answers, and the pool they come from.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    pub(crate) group: GroupId,
+    pub(crate) pool: PoolId,
     pub(crate) answers: Vec<Answer>,
 }
 
 /// Both directions. No guard of the map leaves it, and none is held over an await.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    groups: Vec<mpsc::Sender<ToGroup>>,
-    /// By group: is its link up and signed on?
+    pools: Vec<mpsc::Sender<ToPool>>,
+    /// By group: is a link of it up and signed on?
     up: Vec<AtomicBool>,
     connections: DashMap<ConnectionId, mpsc::Sender<Delivery>>,
     stopping: AtomicBool,
 }
 
 impl Directory {
-    pub(crate) fn new(groups: Vec<mpsc::Sender<ToGroup>>) -> Self {
-        let up = groups.iter().map(|_| AtomicBool::new(false)).collect();
+    pub(crate) fn new(pools: Vec<mpsc::Sender<ToPool>>, groups: usize) -> Self {
+        let up = (0..groups).map(|_| AtomicBool::new(false)).collect();
         Self {
-            groups,
+            pools,
             up,
             connections: DashMap::new(),
             stopping: AtomicBool::new(false),
@@ -45,7 +45,7 @@ impl Directory {
     }
 
     pub(crate) fn set_up(&self, group: GroupId, up: bool) {
-        if let Some(flag) = self.up.get(group.0) {
+        if let Some(flag) = self.up.get(usize::from(group.0)) {
             flag.store(up, Ordering::Relaxed);
         }
     }
@@ -68,20 +68,20 @@ impl Directory {
         self.connections.remove(&id);
     }
 
-    /// The hop right. Gives the batch back where the group's queue is full.
+    /// The hop right. Gives the batch back where the pool's queue is full.
     pub(crate) fn forward(
         &self,
-        group: GroupId,
+        pool: PoolId,
         batch: Vec<Box<Request>>,
     ) -> Result<(), Vec<Box<Request>>> {
-        let Some(queue) = self.groups.get(group.0) else {
+        let Some(queue) = self.pools.get(pool.0) else {
             return Err(batch);
         };
-        match queue.try_send(ToGroup::Requests(batch)) {
+        match queue.try_send(ToPool::Requests(batch)) {
             Ok(()) => Ok(()),
             Err(refused) => match refused.into_inner() {
-                ToGroup::Requests(batch) => Err(batch),
-                ToGroup::Undeliverable(_) => Ok(()),
+                ToPool::Requests(batch) => Err(batch),
+                ToPool::Undeliverable(_) => Ok(()),
             },
         }
     }
@@ -96,11 +96,11 @@ impl Directory {
         }
     }
 
-    /// Approvals that reached nobody go back to their group. This waits for room: none is lost.
-    pub(crate) async fn give_back(&self, group: GroupId, undone: Vec<Arc<Undo>>) {
-        if let Some(queue) = self.groups.get(group.0).filter(|_| !undone.is_empty()) {
-            // Fails only where the group's task is gone, which outlives all connections.
-            let _ = queue.send(ToGroup::Undeliverable(undone)).await;
+    /// Approvals that reached nobody go back to their pool. This waits for room: none is lost.
+    pub(crate) async fn give_back(&self, pool: PoolId, undone: Vec<Arc<Undo>>) {
+        if let Some(queue) = self.pools.get(pool.0).filter(|_| !undone.is_empty()) {
+            // Fails only where the pool's task is gone, which outlives all connections.
+            let _ = queue.send(ToPool::Undeliverable(undone)).await;
         }
     }
 }

@@ -1,44 +1,54 @@
-//! Issuer groups: a task each, which owns the group's link and its [`Outbound`] machine.
+//! Issuers: a task a pool of groups, which owns their links and their [`Outbound`] machine.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use iso8583::session::{Now, Refused, State};
-use iso8583_link::{Connector, Event, Link, LinkSettings, RequestRefused};
-use switch_core::{Answer, ConnectionId, GroupId, Outbound, Output, Refusal, Token};
-use tokio::net::TcpStream;
+use iso8583::Message;
+use iso8583::session::{Now, Refused};
+use iso8583_link::{Event, RequestRefused};
+use switch_core::{
+    Answer, ConnectionId, GroupId, LinkId, Outbound, OutboundSettings, Output, PoolId, Refusal,
+    Token,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::config::CheckedGroup;
-use crate::directory::{Delivery, Directory, ToGroup};
-use crate::metrics::IssuerMetrics;
+use crate::directory::{Delivery, Directory, ToPool};
+use crate::members::Member;
+use crate::metrics::{IssuerMetrics, MemberMetrics, PoolMetrics, level};
 
-/// An issuer group and its link.
+/// Issuer groups that may be given the same requests, and all their links.
 #[derive(Debug)]
-pub(crate) struct Group {
-    id: GroupId,
-    name: String,
-    address: String,
-    settings: LinkSettings,
+pub(crate) struct Pool {
+    id: PoolId,
+    groups: BTreeMap<GroupId, Issuer>,
+    members: Vec<Member>,
     drain_timeout: Duration,
     outbound: Outbound,
-    queue: mpsc::Receiver<ToGroup>,
+    queue: mpsc::Receiver<ToPool>,
     directory: Arc<Directory>,
-    metrics: IssuerMetrics,
+    metrics: PoolMetrics,
     /// Answers of this batch, by connection.
     deliveries: HashMap<ConnectionId, Vec<Answer>>,
 }
 
-/// Where in its end a group is.
+/// One group, to people.
+#[derive(Debug)]
+struct Issuer {
+    name: String,
+    metrics: IssuerMetrics,
+}
+
+/// Where in its end a pool is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaving {
     No,
     /// Until then, what is in flight may be answered.
     Draining(Instant),
-    /// Until then, the sign-off may be answered.
+    /// Until then, the sign-offs may be answered.
     SignedOff(Instant),
 }
 
@@ -57,104 +67,64 @@ impl Leaving {
 
 /// Batches taken from the queue at a time.
 const BATCHES: usize = 64;
-/// How long a leaving group waits for its sign-off to be answered.
+/// How long a leaving pool waits for its sign-offs to be answered.
 const SIGN_OFF_TIME: Duration = Duration::from_secs(2);
 
-impl Group {
+impl Pool {
     pub(crate) fn new(
-        id: GroupId,
-        config: &CheckedGroup,
+        id: PoolId,
+        groups: &[(GroupId, &CheckedGroup)],
+        settings: OutboundSettings,
         drain_timeout: Duration,
-        queue: mpsc::Receiver<ToGroup>,
+        queue: mpsc::Receiver<ToPool>,
         directory: Arc<Directory>,
     ) -> Self {
+        let of_machine: Vec<_> = groups
+            .iter()
+            .map(|(id, group)| (*id, group.settings.clone()))
+            .collect();
+        let issuers = groups.iter().map(|(id, group)| {
+            let issuer = Issuer {
+                name: group.name.clone(),
+                metrics: IssuerMetrics::new(&group.name),
+            };
+            (*id, issuer)
+        });
+        let first = groups.first().map_or("", |(_, group)| &group.name);
         Self {
             id,
-            name: config.name.clone(),
-            address: config.address.clone(),
-            settings: config.link.clone(),
+            groups: issuers.collect(),
+            members: groups
+                .iter()
+                .flat_map(|(id, group)| members(*id, group))
+                .collect(),
             drain_timeout,
-            outbound: Outbound::new(config.outbound.clone()),
+            outbound: Outbound::new(settings, &of_machine),
             queue,
             directory,
-            metrics: IssuerMetrics::new(&config.name),
+            metrics: PoolMetrics::new(first),
             deliveries: HashMap::new(),
         }
     }
 
-    /// Connects, serves, connects again, until `leave`: then what is in flight or to be reversed
-    /// is finished, for as long as the drain time lasts, and the link signs off.
+    /// Serves until `leave`: then what is in flight or to be reversed is finished, for as long as
+    /// the drain time lasts, and the links sign off.
     pub(crate) async fn run(mut self, leave: CancellationToken) {
-        let mut connector = Connector::new(self.address.clone());
-        while let Some(stream) = self.connected(&mut connector, &leave).await {
-            let mut link = Link::new(stream, self.settings.clone());
-            self.serve(&mut link, &leave).await;
-            self.set_link(false);
-            for token in link.into_unanswered() {
-                self.outbound.handle_lost(iso8583_link::now(), token);
-            }
-            self.pump(None);
-        }
-        self.take_rest();
-        self.pump(None);
-        for original in self.outbound.pending_reversals() {
-            warn!(
-                issuer = self.name,
-                original, "stopped with a reversal that the issuer has not acknowledged"
-            );
-        }
-    }
-
-    /// A connection; None when it is time to leave. Requests are answered 91 meanwhile.
-    async fn connected(
-        &mut self,
-        connector: &mut Connector,
-        leave: &CancellationToken,
-    ) -> Option<TcpStream> {
-        let connecting = connector.connect();
-        tokio::pin!(connecting);
-        let mut batches = Vec::new();
-        loop {
-            tokio::select! {
-                biased;
-                () = leave.cancelled() => return None,
-                stream = &mut connecting => return Some(stream),
-                _ = self.queue.recv_many(&mut batches, BATCHES) => {
-                    self.take(&mut batches);
-                    self.pump(None);
-                }
-            }
-        }
-    }
-
-    /// Serves one link until it closes, or the group has left.
-    async fn serve(&mut self, link: &mut Link<Token>, leave: &CancellationToken) {
-        let mut events = Vec::new();
         let mut batches = Vec::new();
         let mut leaving = Leaving::No;
-        self.set_link(link.is_up());
         loop {
-            self.pump(Some(link));
-            leaving = self.leave(leaving, link);
+            self.pump();
+            leaving = self.leave(leaving);
+            let connected = self.members.iter().any(Member::is_connected);
+            if leaving.is_over() || leaving != Leaving::No && !connected {
+                break;
+            }
             let wake = [self.outbound.poll_timeout(), leaving.until()]
                 .into_iter()
                 .flatten()
                 .min();
             tokio::select! {
-                result = link.next(&mut events) => {
-                    let now = iso8583_link::now();
-                    events.drain(..).for_each(|event| self.handle(now, event));
-                    if let Err(closed) = result {
-                        match leaving {
-                            Leaving::No => warn!(issuer = self.name, %closed, "issuer link closed"),
-                            Leaving::Draining(_) | Leaving::SignedOff(_) => {
-                                info!(issuer = self.name, %closed, "issuer link closed");
-                            }
-                        }
-                        self.metrics.closed(closed.label());
-                        return;
-                    }
-                }
+                () = Member::next(&mut self.members) => self.handle_members(leaving),
                 _ = self.queue.recv_many(&mut batches, BATCHES), if leaving == Leaving::No => {
                     self.take(&mut batches);
                 }
@@ -164,23 +134,38 @@ impl Group {
                     leaving = Leaving::Draining(iso8583_link::now().instant + self.drain_timeout);
                 }
             }
-            if leaving.is_over() {
-                return;
-            }
+        }
+        for place in 0..self.members.len() {
+            self.close(place, leaving);
+        }
+        self.pump();
+        for (group, original) in self.outbound.pending_reversals() {
+            let issuer = name(&self.groups, group);
+            warn!(
+                issuer,
+                original, "stopped with a reversal that the issuer has not acknowledged"
+            );
         }
     }
 
-    /// Drained, or out of time: signs off once.
-    fn leave(&self, leaving: Leaving, link: &mut Link<Token>) -> Leaving {
+    /// Drained, or out of time: signs off once. A group without a connection has nothing left
+    /// that could still be finished.
+    fn leave(&mut self, leaving: Leaving) -> Leaving {
         let now = iso8583_link::now().instant;
-        let drained = self.outbound.in_flight() == 0 && self.outbound.reversals() == 0;
         match leaving {
-            Leaving::Draining(until) if drained || until <= now => {
-                link.sign_off();
+            Leaving::Draining(until) if until <= now || self.is_drained() => {
+                self.members.iter_mut().for_each(Member::sign_off);
                 Leaving::SignedOff(now + SIGN_OFF_TIME)
             }
             Leaving::No | Leaving::Draining(_) | Leaving::SignedOff(_) => leaving,
         }
+    }
+
+    fn is_drained(&self) -> bool {
+        let connected = self.members.iter().filter(|member| member.is_connected());
+        connected
+            .map(|member| member.id.group)
+            .all(|group| self.outbound.in_flight(group) == 0 && self.outbound.reversals(group) == 0)
     }
 
     /// What still stands in the queue; nobody adds to it any more.
@@ -193,16 +178,16 @@ impl Group {
         self.take(&mut rest);
     }
 
-    fn take(&mut self, batches: &mut Vec<ToGroup>) {
+    fn take(&mut self, batches: &mut Vec<ToPool>) {
+        let now = iso8583_link::now();
         for batch in batches.drain(..) {
             match batch {
-                ToGroup::Requests(requests) => {
-                    requests
-                        .into_iter()
-                        .for_each(|request| self.outbound.handle_request(request));
+                ToPool::Requests(requests) => {
+                    for request in requests {
+                        self.outbound.handle_request(now, request);
+                    }
                 }
-                ToGroup::Undeliverable(undone) => {
-                    let now = iso8583_link::now();
+                ToPool::Undeliverable(undone) => {
                     for undo in undone {
                         self.outbound.handle_undeliverable(now, &undo);
                     }
@@ -211,38 +196,85 @@ impl Group {
         }
     }
 
-    fn handle(&mut self, now: Now, event: Event<Token>) {
+    fn handle_members(&mut self, leaving: Leaving) {
+        let now = iso8583_link::now();
+        let mut events = Vec::new();
+        for place in 0..self.members.len() {
+            let Some(member) = self.members.get_mut(place) else {
+                return;
+            };
+            let (id, closed) = (member.id, member.happened(&mut events));
+            self.note_link(now, place);
+            for event in events.drain(..) {
+                self.handle(now, id, event);
+            }
+            if let Some(closed) = closed {
+                let issuer = name(&self.groups, id.group);
+                match leaving {
+                    Leaving::No => warn!(issuer, link = id.place, %closed, "issuer link closed"),
+                    Leaving::Draining(_) | Leaving::SignedOff(_) => {
+                        info!(issuer, link = id.place, %closed, "issuer link closed");
+                    }
+                }
+                if let Some(issuer) = self.groups.get(&id.group) {
+                    issuer.metrics.closed(closed.label());
+                }
+                self.close(place, leaving);
+            }
+        }
+    }
+
+    /// A connection is no more: what was sent on it and not answered is given up.
+    fn close(&mut self, place: usize, leaving: Leaving) {
+        let Some(member) = self.members.get_mut(place) else {
+            return;
+        };
+        let unanswered = match leaving {
+            Leaving::No => member.reconnect(),
+            Leaving::Draining(_) | Leaving::SignedOff(_) => member.leave(),
+        };
+        let now = iso8583_link::now();
+        self.note_link(now, place);
+        for token in unanswered {
+            self.outbound.handle_lost(now, token);
+        }
+    }
+
+    fn handle(&mut self, now: Now, id: LinkId, event: Event<Token>) {
+        let Some(Issuer { name, metrics }) = self.groups.get(&id.group) else {
+            return;
+        };
+        let link = id.place;
         match event {
             Event::Answered { token, answer } => self.outbound.handle_answer(now, token, answer),
             Event::TimedOut { token } => {
-                debug!(issuer = self.name, ?token, "issuer did not answer in time");
+                debug!(issuer = name, link, ?token, "issuer did not answer in time");
                 self.outbound.handle_timed_out(now, token);
             }
             Event::Late { answer, late_by } => {
-                self.metrics.late.increment(1);
+                metrics.late.increment(1);
                 warn!(
-                    issuer = self.name,
+                    issuer = name,
+                    link,
                     ?late_by,
                     ?answer,
                     "late answer, not delivered"
                 );
             }
             Event::Unmatched { answer } => {
-                self.metrics.unmatched.increment(1);
-                warn!(issuer = self.name, ?answer, "answer matches no request");
+                metrics.unmatched.increment(1);
+                warn!(issuer = name, link, ?answer, "answer matches no request");
             }
             Event::Malformed { error } => {
-                self.metrics.malformed.increment(1);
-                warn!(issuer = self.name, %error, "undecodable message of the issuer");
+                metrics.malformed.increment(1);
+                warn!(issuer = name, link, %error, "undecodable message of the issuer");
             }
-            Event::State(state) => {
-                info!(issuer = self.name, ?state, "issuer link");
-                self.set_link(state == State::Up);
-            }
+            Event::State(state) => info!(issuer = name, link, ?state, "issuer link"),
             Event::Request(request) => {
-                self.metrics.dropped.increment(1);
+                metrics.dropped.increment(1);
                 debug!(
-                    issuer = self.name,
+                    issuer = name,
+                    link,
                     ?request,
                     "issuers' requests are not switched"
                 );
@@ -250,24 +282,38 @@ impl Group {
         }
     }
 
-    fn set_link(&mut self, up: bool) {
-        self.outbound.handle_link(iso8583_link::now(), up);
-        self.metrics.up.set(if up { 1.0 } else { 0.0 });
-        self.directory.set_up(self.id, up);
+    /// Whether a link is up, as soon as that has changed.
+    fn note_link(&mut self, now: Now, place: usize) {
+        let Some(id) = self.members.get_mut(place).and_then(Member::changed) else {
+            return;
+        };
+        let up = |member: &&Member| member.id.group == id.group && member.is_up();
+        let links_up = self.members.iter().filter(up).count();
+        let is_up = self.members.get(place).is_some_and(Member::is_up);
+        self.outbound.handle_link(now, id, is_up);
+        self.directory.set_up(id.group, links_up > 0);
+        if let Some(issuer) = self.groups.get(&id.group) {
+            issuer.metrics.up.set(if links_up > 0 { 1.0 } else { 0.0 });
+        }
     }
 
     /// Does what the machine wants done, until it wants nothing more.
-    fn pump(&mut self, mut link: Option<&mut Link<Token>>) {
+    fn pump(&mut self) {
         let now = iso8583_link::now();
         loop {
             while let Some(output) = self.outbound.poll_output() {
-                self.handle_output(now, output, link.as_deref_mut());
+                self.handle_output(now, output);
             }
             // Before the answers leave: who hears 91 can see the reversal counted.
-            self.metrics.in_flight.set(gauge(self.outbound.in_flight()));
+            for (id, Issuer { metrics, .. }) in &self.groups {
+                metrics.in_flight.set(level(self.outbound.in_flight(*id)));
+                let reversals = self.outbound.reversals(*id);
+                metrics.reversals_pending.set(level(reversals));
+            }
             self.metrics
-                .reversals_pending
-                .set(gauge(self.outbound.reversals()));
+                .remembered
+                .set(level(self.outbound.failed_over()));
+            self.metrics.forgotten.absolute(self.outbound.forgotten());
             if self.deliveries.is_empty() {
                 break;
             }
@@ -275,18 +321,14 @@ impl Group {
         }
     }
 
-    fn handle_output(&mut self, now: Now, output: Output, link: Option<&mut Link<Token>>) {
+    fn handle_output(&mut self, now: Now, output: Output) {
+        let issuer = |group| self.groups.get(&group);
         match output {
-            Output::Send { token, message } => {
-                let sent = match link {
-                    Some(link) => link.request(now, &message, token),
-                    None => Err((RequestRefused::Session(Refused::NotUp), token)),
-                };
-                if let Err((refused, token)) = sent {
-                    debug!(issuer = self.name, ?token, %refused, "not sent");
-                    self.outbound.handle_unsent(now, token, refusal(&refused));
-                }
-            }
+            Output::Send {
+                link,
+                token,
+                message,
+            } => self.send(now, link, token, message),
             Output::Answer(answer) => {
                 self.deliveries
                     .entry(answer.connection)
@@ -294,20 +336,59 @@ impl Group {
                     .push(answer);
             }
             Output::Refused(refusal) => self.metrics.refused(refusal),
-            Output::ReversalQueued { reason, original } => {
-                self.metrics.reversals_queued.increment(1);
-                warn!(issuer = self.name, %reason, original, "reversal queued");
+            Output::FailedOver(group) => {
+                if let Some(Issuer { metrics, .. }) = issuer(group) {
+                    metrics.failed_over.increment(1);
+                }
             }
-            Output::ReversalAcknowledged => self.metrics.reversals_acknowledged.increment(1),
-            Output::ReversalUnanswered { code, original } => {
-                self.metrics.reversals_unanswered.increment(1);
-                warn!(
-                    issuer = self.name,
-                    ?code,
-                    original,
-                    "reversal not acknowledged, repeated later"
-                );
+            Output::ReversalQueued {
+                group,
+                reason,
+                original,
+            } => {
+                if let Some(Issuer { name, metrics }) = issuer(group) {
+                    metrics.reversals_queued.increment(1);
+                    warn!(issuer = name, %reason, original, "reversal queued");
+                }
             }
+            Output::ReversalAcknowledged(group) => {
+                if let Some(Issuer { metrics, .. }) = issuer(group) {
+                    metrics.reversals_acknowledged.increment(1);
+                }
+            }
+            Output::ReversalUnanswered {
+                group,
+                code,
+                original,
+            } => {
+                if let Some(Issuer { name, metrics }) = issuer(group) {
+                    metrics.reversals_unanswered.increment(1);
+                    warn!(
+                        issuer = name,
+                        ?code,
+                        original,
+                        "reversal not acknowledged, repeated later"
+                    );
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, now: Now, link: LinkId, token: Token, message: Message) {
+        // Members stand in the order of their ids.
+        let member = self
+            .members
+            .binary_search_by_key(&link, |member| member.id)
+            .ok()
+            .and_then(|place| self.members.get_mut(place));
+        let sent = member.map_or(Err(RequestRefused::Session(Refused::NotUp)), |member| {
+            member.send(now, &message, token)
+        });
+        if let Err(refused) = sent {
+            let issuer = name(&self.groups, link.group);
+            debug!(issuer, link = link.place, ?token, %refused, "not sent");
+            self.outbound
+                .handle_unsent(now, token, message, refusal(&refused));
         }
     }
 
@@ -315,7 +396,7 @@ impl Group {
     fn deliver(&mut self, now: Now) {
         for (connection, answers) in self.deliveries.drain() {
             let delivery = Delivery {
-                group: self.id,
+                pool: self.id,
                 answers,
             };
             if let Err(undelivered) = self.directory.deliver(connection, delivery) {
@@ -329,6 +410,21 @@ impl Group {
             }
         }
     }
+}
+
+/// The links of a group, in the order of its addresses.
+fn members(group: GroupId, config: &CheckedGroup) -> impl Iterator<Item = Member> {
+    (0_u8..)
+        .zip(&config.addresses)
+        .map(move |(place, address)| {
+            let id = LinkId { group, place };
+            let metrics = MemberMetrics::new(&config.name, place, address);
+            Member::new(id, address.clone(), config.link.clone(), metrics)
+        })
+}
+
+fn name(groups: &BTreeMap<GroupId, Issuer>, group: GroupId) -> &str {
+    groups.get(&group).map_or("", |issuer| &issuer.name)
 }
 
 fn refusal(refused: &RequestRefused) -> Refusal {
@@ -347,8 +443,4 @@ async fn sleep_until(deadline: Option<Instant>) {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
-}
-
-fn gauge(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::MAX, f64::from)
 }

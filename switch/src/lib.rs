@@ -1,8 +1,9 @@
 //! The card-authorization switch: tokio around [`switch_core`].
 //!
-//! A task a connection, a task an issuer group. An acquirer's task reads a batch, admits and
-//! routes it, and hands each group one batch (the hop right); the group's task sends them, and
-//! hands each connection one batch of answers (the hop left). No decision is made in this crate.
+//! A task a connection, a task a pool of issuer groups (those that may be given the same requests,
+//! mostly one) with all their links. An acquirer's task reads a batch, admits and routes it, and
+//! hands each pool one batch (the hop right); the pool's task sends them, and hands each
+//! connection one batch of answers (the hop left). No decision is made in this crate.
 //!
 //! ```text
 //! VAN, POS ──▶ acquirers ──(Directory: batches)──▶ issuers ──▶ issuer host
@@ -16,6 +17,7 @@ pub mod config;
 mod directory;
 mod issuers;
 mod latency;
+mod members;
 mod metrics;
 
 use std::collections::HashMap;
@@ -24,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use iso8583_link::accept::Acceptor;
-use switch_core::GroupId;
+use switch_core::{GroupId, PoolId};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -36,9 +38,9 @@ pub use cli::main_with_args;
 pub use config::Config;
 
 use crate::acquirers::Listener;
-use crate::config::{Checked, ConfigError};
-use crate::directory::{Directory, ToGroup};
-use crate::issuers::Group;
+use crate::config::{Checked, CheckedGroup, ConfigError};
+use crate::directory::{Directory, ToPool};
+use crate::issuers::Pool;
 use crate::latency::Latency;
 
 /// Renders the metrics of the process.
@@ -127,15 +129,16 @@ impl Switch {
         let issuers = TaskTracker::new();
         let drain_timeout = self.checked.drain_timeout;
         let leave = CancellationToken::new();
-        for (place, (config, queue)) in self.checked.groups.iter().zip(queues).enumerate() {
-            let group = Group::new(
-                GroupId(place),
-                config,
+        for (place, (groups, queue)) in self.checked.pools().zip(queues).enumerate() {
+            let pool = Pool::new(
+                PoolId(place),
+                &groups,
+                self.checked.outbound.clone(),
                 drain_timeout,
                 queue,
                 Arc::clone(&directory),
             );
-            issuers.spawn(group.run(leave.clone()));
+            issuers.spawn(pool.run(leave.clone()));
         }
         let mut admin = tokio::spawn(admin::serve(
             self.admin,
@@ -166,14 +169,21 @@ impl Switch {
         info!("switch is down");
     }
 
-    fn directory(&self) -> (Arc<Directory>, Vec<mpsc::Receiver<ToGroup>>) {
-        let (senders, receivers) = self
+    /// A pool's queue has the room of all its groups.
+    fn directory(&self) -> (Arc<Directory>, Vec<mpsc::Receiver<ToPool>>) {
+        let room = |groups: Vec<(GroupId, &CheckedGroup)>| {
+            groups
+                .iter()
+                .map(|(_, group)| group.queue_batches_max)
+                .sum()
+        };
+        let queues = self
             .checked
-            .groups
-            .iter()
-            .map(|group| mpsc::channel(group.queue_batches_max))
-            .unzip();
-        (Arc::new(Directory::new(senders)), receivers)
+            .pools()
+            .map(|groups| mpsc::channel(room(groups)));
+        let (senders, receivers) = queues.unzip();
+        let directory = Directory::new(senders, self.checked.groups.len());
+        (Arc::new(directory), receivers)
     }
 }
 

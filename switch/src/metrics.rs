@@ -1,7 +1,7 @@
 //! Every metric of the switch, by name; handles are registered once.
 
 use iso8583::element::ResponseCode;
-use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use metrics::{Counter, Gauge, Label, counter, describe_counter, describe_gauge, gauge};
 use switch_core::Refusal;
 
 const CONNECTIONS: &str = "switch_connections";
@@ -13,6 +13,11 @@ const MALFORMED: &str = "switch_malformed_messages_total";
 const DROPPED: &str = "switch_dropped_messages_total";
 const REFUSALS: &str = "switch_refusals_total";
 const ISSUER_UP: &str = "switch_issuer_up";
+const LINK_UP: &str = "switch_issuer_link_up";
+const SENT: &str = "switch_sent_total";
+const FAILED_OVER: &str = "switch_failovers_total";
+const REMEMBERED: &str = "switch_failovers_remembered";
+const FORGOTTEN: &str = "switch_requests_forgotten_total";
 const IN_FLIGHT: &str = "switch_in_flight_requests";
 const REVERSALS_PENDING: &str = "switch_reversals_pending";
 const REVERSALS: &str = "switch_reversals_total";
@@ -42,7 +47,30 @@ pub(crate) fn describe() {
     describe_counter!(MALFORMED, "Undecodable messages, by listener or issuer.");
     describe_counter!(DROPPED, "Messages nobody answers, by listener or issuer.");
     describe_counter!(REFUSALS, "Requests the switch answered itself, by reason.");
-    describe_gauge!(ISSUER_UP, "1 while the issuer's link is up and signed on.");
+    describe_gauge!(
+        ISSUER_UP,
+        "1 while a link of the issuer is up and signed on."
+    );
+    describe_gauge!(
+        LINK_UP,
+        "1 while the link is up and signed on, by issuer, link and address."
+    );
+    describe_counter!(
+        SENT,
+        "Requests and reversals given to a link, by issuer, link and address."
+    );
+    describe_counter!(
+        FAILED_OVER,
+        "Requests sent to this issuer since those before it in their route could not be."
+    );
+    describe_gauge!(
+        REMEMBERED,
+        "Failed-over requests kept in mind, by the first issuer of those that share routes."
+    );
+    describe_counter!(
+        FORGOTTEN,
+        "Other requests forgotten before their time, by the first issuer of those."
+    );
     describe_gauge!(IN_FLIGHT, "Requests that wait for the issuer's answer.");
     describe_gauge!(
         REVERSALS_PENDING,
@@ -126,6 +154,7 @@ pub(crate) struct IssuerMetrics {
     pub(crate) up: Gauge,
     pub(crate) in_flight: Gauge,
     pub(crate) reversals_pending: Gauge,
+    pub(crate) failed_over: Counter,
     pub(crate) reversals_queued: Counter,
     pub(crate) reversals_acknowledged: Counter,
     pub(crate) reversals_unanswered: Counter,
@@ -133,7 +162,6 @@ pub(crate) struct IssuerMetrics {
     pub(crate) unmatched: Counter,
     pub(crate) malformed: Counter,
     pub(crate) dropped: Counter,
-    refusals: Refusals,
 }
 
 impl IssuerMetrics {
@@ -145,6 +173,7 @@ impl IssuerMetrics {
             up: gauge!(ISSUER_UP, "issuer" => name.clone()),
             in_flight: gauge!(IN_FLIGHT, "issuer" => name.clone()),
             reversals_pending: gauge!(REVERSALS_PENDING, "issuer" => name.clone()),
+            failed_over: counter!(FAILED_OVER, "issuer" => name.clone()),
             reversals_queued: reversals("queued"),
             reversals_acknowledged: reversals("acknowledged"),
             reversals_unanswered: reversals("unanswered"),
@@ -152,18 +181,64 @@ impl IssuerMetrics {
             unmatched: counter!(UNMATCHED, "issuer" => name.clone()),
             malformed: counter!(MALFORMED, "link" => name.clone()),
             dropped: counter!(DROPPED, "link" => name.clone()),
-            refusals: Refusals::new(),
             name,
+        }
+    }
+
+    pub(crate) fn closed(&self, reason: &'static str) {
+        counter!(LINKS_CLOSED, "link" => self.name.clone(), "reason" => reason).increment(1);
+    }
+}
+
+/// Of one link to an issuer.
+#[derive(Debug)]
+pub(crate) struct MemberMetrics {
+    pub(crate) up: Gauge,
+    pub(crate) sent: Counter,
+}
+
+impl MemberMetrics {
+    /// By issuer, place among its links, and address.
+    pub(crate) fn new(issuer: &str, link: u8, address: &str) -> Self {
+        let labels = [
+            Label::new("issuer", issuer.to_owned()),
+            Label::new("link", link.to_string()),
+            Label::new("address", address.to_owned()),
+        ];
+        Self {
+            up: gauge!(LINK_UP, labels.iter()),
+            sent: counter!(SENT, labels.iter()),
+        }
+    }
+}
+
+/// Of the issuers that share a task.
+#[derive(Debug)]
+pub(crate) struct PoolMetrics {
+    pub(crate) remembered: Gauge,
+    pub(crate) forgotten: Counter,
+    refusals: Refusals,
+}
+
+impl PoolMetrics {
+    /// By the name of the first.
+    pub(crate) fn new(first: &str) -> Self {
+        let first = first.to_owned();
+        Self {
+            remembered: gauge!(REMEMBERED, "issuer" => first.clone()),
+            forgotten: counter!(FORGOTTEN, "issuer" => first),
+            refusals: Refusals::new(),
         }
     }
 
     pub(crate) fn refused(&self, refusal: Refusal) {
         self.refusals.count(refusal);
     }
+}
 
-    pub(crate) fn closed(&self, reason: &'static str) {
-        counter!(LINKS_CLOSED, "link" => self.name.clone(), "reason" => reason).increment(1);
-    }
+/// A count as a gauge takes it.
+pub(crate) fn level(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::MAX, f64::from)
 }
 
 #[derive(Clone, Debug)]

@@ -12,8 +12,10 @@
 pub mod acquirer;
 pub mod cards;
 pub mod http;
+pub mod issuer;
 pub mod messages;
 pub mod process;
+pub mod proxy;
 pub mod world;
 
 use std::time::{Duration, Instant};

@@ -1,13 +1,13 @@
 //! Issuer and switch as processes of their own, on ports nobody else has.
 
-use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::acquirer::Acquirer;
+use crate::issuer::Issuer;
 use crate::process::Process;
 use crate::{eventually, http};
 
@@ -33,8 +33,10 @@ pub struct World {
     pub office: String,
     /// The switch's metrics and health.
     pub admin: String,
-    host: String,
-    issuer: Option<Process>,
+    /// The issuer.
+    pub issuer: Issuer,
+    /// Another issuer, with books of its own, that runs only where it is started.
+    pub backup: Issuer,
     switch: Option<Process>,
 }
 
@@ -48,31 +50,52 @@ impl World {
     /// The same, with more options for the switch's VAN listener (`[listener.link]`).
     #[must_use]
     pub fn start_with(programs: Programs, van_link: &str) -> Self {
-        let [van, pos, office, admin, host] = free_addresses();
+        let mut world = Self::new(programs);
+        let issuers = format!(
+            "[[issuer]]\nname = 'prepaid'\naddresses = [{:?}]\n{}\
+             [[route]]\nname = 'sandbox'\nprefixes = ['999999']\nissuers = ['prepaid']\n\
+             [[route]]\nname = 'unserved'\nprefixes = ['888888']\n",
+            world.issuer.host, ISSUER_OPTIONS,
+        );
+        world.start_all(van_link, &issuers);
+        world
+    }
+
+    /// A world with both issuers, and these `[[issuer]]` and `[[route]]` tables for the switch,
+    /// made of it.
+    #[must_use]
+    pub fn start_routed(programs: Programs, tables: impl FnOnce(&Self) -> String) -> Self {
+        let mut world = Self::new(programs);
+        world.backup.start();
+        let tables = tables(&world);
+        world.start_all("", &tables);
+        world
+    }
+
+    fn new(programs: Programs) -> Self {
+        let [van, pos, admin, host, office, backup_host, backup_office] = free_addresses();
         let folder = TempDir::new().unwrap();
-        let mut world = Self {
+        let issuer = |name, host, office| {
+            Issuer::new(programs.issuer, folder.path().join(name), host, office)
+        };
+        Self {
+            issuer: issuer("issuer", host, office.clone()),
+            backup: issuer("backup", backup_host, backup_office),
             programs,
             folder,
             van,
             pos,
             office,
             admin,
-            host,
-            issuer: None,
             switch: None,
-        };
-        world.write_configs(van_link);
-        let keygen = ["keygen", "--key-file"].map(OsString::from).into_iter();
-        let keygen = keygen.chain([world.path("issuer.key").into_os_string()]);
-        let made = std::process::Command::new(programs.issuer)
-            .args(keygen)
-            .status()
-            .unwrap();
-        assert!(made.success(), "keygen");
-        world.start_issuer();
-        world.start_switch();
-        world.until_ready();
-        world
+        }
+    }
+
+    fn start_all(&mut self, van_link: &str, tables: &str) {
+        self.write_config(van_link, tables);
+        self.start_issuer();
+        self.start_switch();
+        self.until_ready();
     }
 
     /// A connection to the VAN link.
@@ -89,17 +112,19 @@ impl World {
 
     /// Starts the issuer.
     pub fn start_issuer(&mut self) {
-        self.issuer = Some(self.program(self.programs.issuer, "issuer.toml"));
+        self.issuer.start();
     }
 
     /// Starts the switch.
     pub fn start_switch(&mut self) {
-        self.switch = Some(self.program(self.programs.switch, "switch.toml"));
+        let args = ["--config".into(), self.path("switch.toml").into_os_string()];
+        let log = self.path("switch.toml.log");
+        self.switch = Some(Process::start(Path::new(self.programs.switch), &args, &log));
     }
 
     /// `kill -9` of the issuer.
     pub fn kill_issuer(&mut self) {
-        self.issuer.take().expect("the issuer runs").kill();
+        self.issuer.kill();
     }
 
     /// `kill -9` of the switch.
@@ -109,11 +134,7 @@ impl World {
 
     /// Freezes the issuer as it is (SIGSTOP), or lets it go on (SIGCONT).
     pub fn stop_issuer(&self, stopped: bool) {
-        let signal = if stopped { "-STOP" } else { "-CONT" };
-        self.issuer
-            .as_ref()
-            .expect("the issuer runs")
-            .signal(signal);
+        self.issuer.stop(stopped);
     }
 
     /// SIGTERM to the switch; panics where it does not end well.
@@ -124,14 +145,15 @@ impl World {
     /// SIGTERM to both, the switch first; panics where one does not end well.
     pub fn terminate(&mut self) {
         self.end_switch();
-        self.issuer.take().expect("the issuer runs").terminate();
+        self.issuer.terminate();
     }
 
     /// Waits until the switch has an issuer.
     pub fn until_ready(&mut self) {
         let admin = self.admin.clone();
         eventually("the switch is ready", || {
-            for process in [&mut self.issuer, &mut self.switch].into_iter().flatten() {
+            self.issuer.check();
+            if let Some(process) = &mut self.switch {
                 assert!(process.is_running(), "it ended: {}", process.log());
             }
             http::get(&admin, "/readyz").is_some_and(|(status, _)| status == 200)
@@ -155,21 +177,13 @@ impl World {
     /// The office's view of a card.
     #[must_use]
     pub fn card(&self, pan: &str) -> Value {
-        let found = http::post(&self.office, "/v1/cards/lookup", &json!({ "number": pan }));
-        let id = found
-            .get("card_id")
-            .and_then(Value::as_str)
-            .expect("a card id");
-        http::get_json(&self.office, &format!("/v1/cards/{id}"))
+        self.issuer.card(pan)
     }
 
     /// What the issuer's ledger has on a card.
     #[must_use]
     pub fn balance(&self, pan: &str) -> i64 {
-        self.card(pan)
-            .get("balance")
-            .and_then(Value::as_i64)
-            .expect("a balance")
+        self.issuer.balance(pan)
     }
 
     /// Everything that was logged and written so far: logs, journal, metrics.
@@ -192,46 +206,27 @@ impl World {
         files
     }
 
-    fn program(&self, program: &str, config: &str) -> Process {
-        let args = ["--config".into(), self.path(config).into_os_string()];
-        Process::start(
-            Path::new(program),
-            &args,
-            &self.path(&format!("{config}.log")),
-        )
-    }
-
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write_configs(&self, van_link: &str) {
-        let data = self.path("data");
-        let key_file = self.path("issuer.key");
-        let issuer = format!(
-            "sandbox = true\ndata = {data:?}\nkey_file = {key_file:?}\n\
-             [host]\nlisten = {:?}\n[office]\nlisten = {:?}\n\
-             [ledger]\nlines_per_card = 100000\n",
-            self.host, self.office,
-        );
+    fn write_config(&self, van_link: &str, tables: &str) {
         let switch = format!(
             "admin = {:?}\ndrain_timeout = '3s'\n\
              [[listener]]\nname = 'van'\naddress = {:?}\nacquirer = '900001'\n\
              [listener.link]\ndialect = 'iso87-ascii'\n{van_link}\n\
              [[listener]]\nname = 'pos'\naddress = {:?}\nacquirer = '900002'\n\
-             [listener.link]\ndialect = 'iso87-bcd'\ntpdu = true\n\
-             [[issuer]]\nname = 'prepaid'\nprefixes = ['999999']\naddress = {:?}\n\
-             reversal_retry = '200ms'\n\
-             [issuer.link]\ndialect = 'iso87-ascii-binmap'\nsign_on = true\n\
-             answer_timeout = '2s'\ninstitution = '999001'\n\
-             [[issuer]]\nname = 'unserved'\nprefixes = ['888888']\n",
-            self.admin, self.van, self.pos, self.host,
+             [listener.link]\ndialect = 'iso87-bcd'\ntpdu = true\n{tables}",
+            self.admin, self.van, self.pos,
         );
-        for (name, text) in [("issuer.toml", issuer), ("switch.toml", switch)] {
-            std::fs::write(self.path(name), text).unwrap();
-        }
+        std::fs::write(self.path("switch.toml"), switch).unwrap();
     }
 }
+
+/// Of a `[[issuer]]` table: reversals and deadlines that do not keep tests waiting.
+pub const ISSUER_OPTIONS: &str = "reversal_retry = '200ms'\n\
+    [issuer.link]\ndialect = 'iso87-ascii-binmap'\nsign_on = true\n\
+    answer_timeout = '2s'\ninstitution = '999001'\n";
 
 /// Ports that were free a moment ago, taken together so that they differ.
 fn free_addresses<const N: usize>() -> [String; N] {

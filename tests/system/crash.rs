@@ -16,13 +16,13 @@ use support::world::World;
 use crate::world;
 
 const ROUNDS: u32 = 10;
-const CARDS: u32 = 20;
+pub(crate) const CARDS: u32 = 20;
 const CONNECTIONS: u32 = 4;
 const WINDOW: usize = 16;
 const AMOUNT: u64 = 100;
 
 /// What a client learned of its requests: RRN to response code.
-type Seen = HashMap<String, String>;
+pub(crate) type Seen = HashMap<String, String>;
 
 #[test]
 fn nothing_a_client_saw_is_lost_and_nothing_is_twice_when_the_issuer_is_killed_under_load() {
@@ -56,8 +56,17 @@ fn nothing_a_client_saw_is_lost_and_nothing_is_twice_when_the_issuer_is_killed_u
     check_ledger(&world, &seen);
 }
 
-/// Several connections with many requests in flight; the issuer dies in the middle of it.
+/// The issuer dies in the middle of the load.
 fn load_until_killed(world: &mut World, time: Duration) -> Seen {
+    load_while(world, |world| {
+        std::thread::sleep(time);
+        world.kill_issuer();
+        std::thread::sleep(Duration::from_millis(50));
+    })
+}
+
+/// Several connections with many requests in flight, for as long as something happens.
+pub(crate) fn load_while(world: &mut World, happens: impl FnOnce(&mut World)) -> Seen {
     let stop = AtomicBool::new(false);
     let connections: Vec<Acquirer> = (0..CONNECTIONS).map(|_| world.van()).collect();
     std::thread::scope(|scope| {
@@ -67,9 +76,7 @@ fn load_until_killed(world: &mut World, time: Duration) -> Seen {
             .zip(0..)
             .map(|(acquirer, client)| scope.spawn(move || load(acquirer, client, stop)))
             .collect();
-        std::thread::sleep(time);
-        world.kill_issuer();
-        std::thread::sleep(Duration::from_millis(50));
+        happens(world);
         stop.store(true, Ordering::Relaxed);
         clients
             .into_iter()
@@ -114,7 +121,7 @@ fn check_ledger(world: &World, seen: &Seen) {
     for card in 0..CARDS {
         let pan = load_card(card);
         taken += 10_000_000 - world.balance(&pan);
-        for entry in entries(world, &pan) {
+        for entry in world.issuer.entries(&pan) {
             let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap().to_owned();
             let of = movements.entry(text("rrn")).or_default();
             match text("kind").as_str() {
@@ -141,34 +148,6 @@ fn check_ledger(world: &World, seen: &Seen) {
     );
     let books = http::get_json(&world.office, "/v1/trial-balance");
     assert_eq!(books.get("sum"), Some(&Value::from(0)), "{books}");
-}
-
-fn entries(world: &World, pan: &str) -> Vec<Value> {
-    let card = world.card(pan);
-    let id = card
-        .get("card_id")
-        .and_then(Value::as_str)
-        .unwrap()
-        .to_owned();
-    let mut all = Vec::new();
-    let mut before = String::new();
-    loop {
-        let page = http::get_json(
-            &world.office,
-            &format!("/v1/cards/{id}/entries?limit=100{before}"),
-        );
-        all.extend(
-            page.get("entries")
-                .and_then(Value::as_array)
-                .unwrap()
-                .iter()
-                .cloned(),
-        );
-        match page.get("next_before").and_then(Value::as_u64) {
-            Some(next) => before = format!("&before={next}"),
-            None => return all,
-        }
-    }
 }
 
 #[test]

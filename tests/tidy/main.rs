@@ -148,7 +148,6 @@ const REVEALS: &[(&str, usize, &str)] = &[
     ),
     ("pos-sim/src/terminal/mod.rs", 1, "DE 2 of a request"),
     ("switch/core/src/inbound.rs", 1, "DE 2 of an answer"),
-    ("switch/core/src/route.rs", 1, "the prefix picks the issuer"),
     ("van-sim/src/acquire.rs", 1, "DE 2 of a request"),
 ];
 

@@ -2,11 +2,12 @@
 
 use iso8583::element::{PrivateData, PrivateDataError, Track2, local_date};
 use iso8583::session::Now;
-use iso8583::{Bitmap, Class, FieldKey, Message};
+use iso8583::{Bitmap, Class, Message};
 use jiff::tz::Offset;
 
 use crate::refusal::Refusal;
-use crate::request::{Answer, ConnectionId, Request, Theirs};
+use crate::request::{Answer, ConnectionId, Request, Theirs, duplicate_key};
+use crate::route::Choices;
 
 /// What the switch knows of a listener.
 #[derive(Clone, Debug)]
@@ -30,10 +31,6 @@ pub enum Admission {
     Dropped,
 }
 
-/// The duplicate key, of values that only the acquirer chooses (domain §2.5); DE 7 takes part
-/// where DE 12 and 13 are both absent.
-const KEY: [u8; 7] = [32, 41, 42, 11, 12, 13, 37];
-const KEY_WITHOUT_LOCAL_TIME: [u8; 8] = [32, 41, 42, 11, 12, 13, 37, 7];
 /// Without these no transaction is complete (domain §2.2). DE 4 may be absent from inquiries.
 const MANDATORY: [u8; 6] = [3, 7, 11, 41, 49, 4];
 
@@ -72,14 +69,9 @@ impl Inbound {
         message.remove(64).remove(128);
         message.set(33, &self.forwarder);
         message.set(15, &local_date(now.utc, self.business_offset));
-        let local_time = message.has(12) || message.has(13);
-        let key: &[u8] = if local_time {
-            &KEY
-        } else {
-            &KEY_WITHOUT_LOCAL_TIME
-        };
         Request {
-            key: FieldKey::new(&message, key),
+            key: duplicate_key(&message),
+            choices: Choices::default(),
             connection,
             admitted: now.instant,
             theirs: Theirs {

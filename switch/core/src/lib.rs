@@ -6,8 +6,9 @@
 //! # The life of an authorization
 //! 1. **admitted**: [`Inbound::admit`] makes a [`Request`] of an acquirer's message, once, or
 //!    refuses it
-//! 2. **routed**: [`RouteTable::route`] finds the issuer group of the card
-//! 3. **sent**: [`Outbound::handle_request`] keeps it and gives it to the group's link
+//! 2. **routed**: [`RouteTable::route`] finds the issuer groups that may be given it
+//! 3. **sent**: [`Outbound::handle_request`] keeps it and gives it to a link of the first group
+//!    that takes it
 //! 4. **answered**: [`Outbound::handle_answer`] makes an [`Answer`] of the issuer's message: the
 //!    acquirer's own DE 7, 11, 32, 33, 37 and TPDU, all else the issuer's; or **timed out**
 //!    ([`Outbound::handle_timed_out`]): 91 to the acquirer, and a reversal to the issuer until it
@@ -25,7 +26,11 @@ mod request;
 mod route;
 
 pub use inbound::{Admission, Inbound};
-pub use outbound::{Outbound, OutboundSettings, Output, Token};
+pub use outbound::{
+    Balance, GroupSettings, LinkId, MemorySettings, Outbound, OutboundSettings, Output, Token,
+};
 pub use refusal::Refusal;
 pub use request::{Answer, ConnectionId, Request, Undo};
-pub use route::{GroupId, RouteError, RouteTable};
+pub use route::{
+    CardRange, Choices, Condition, Conditions, GroupId, PoolId, RouteError, RouteTable, Rule,
+};

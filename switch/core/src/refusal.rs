@@ -12,18 +12,22 @@ pub enum Refusal {
     /// No message of this kind is switched here.
     #[error("message type not supported")]
     UnsupportedMessage,
-    /// No prefix of the routing table fits the card number.
+    /// No route has the card number in its ranges.
     #[error("no issuer of this card number")]
     NoSuchIssuer,
-    /// The issuer is known, but no group of links serves it.
+    /// Routes have the card, but none takes such a request, or it names no issuer.
     #[error("issuer without a route")]
     NoRoute,
-    /// The issuer's link is down or not signed on: nothing was sent.
+    /// No link of the issuer is up and signed on: nothing was sent.
     #[error("issuer link down")]
     IssuerDown,
     /// A table or queue is at its bound: nothing was sent.
     #[error("too much in flight")]
     Overloaded,
+    /// The first choice of issuer is not reached, and no more requests can be kept in mind that
+    /// another was given: nothing was sent.
+    #[error("too many requests were given to other issuers")]
+    FailoverFull,
     /// Sent, and not answered in time.
     #[error("issuer did not answer in time")]
     TimedOut,
@@ -59,6 +63,7 @@ impl Refusal {
             Self::NoRoute => ResponseCode::NO_ROUTE,
             Self::IssuerDown
             | Self::Overloaded
+            | Self::FailoverFull
             | Self::TimedOut
             | Self::LinkLost
             | Self::BeingReversed
@@ -78,6 +83,7 @@ impl Refusal {
             Self::NoRoute => "no_route",
             Self::IssuerDown => "issuer_down",
             Self::Overloaded => "overloaded",
+            Self::FailoverFull => "failover_full",
             Self::TimedOut => "timed_out",
             Self::LinkLost => "link_lost",
             Self::InvalidResponse => "invalid_response",
@@ -89,13 +95,14 @@ impl Refusal {
     }
 
     /// Every reason, for registering metrics ahead.
-    pub const LABELS: [&'static str; 13] = [
+    pub const LABELS: [&'static str; 14] = [
         "format",
         "unsupported_message",
         "no_such_issuer",
         "no_route",
         "issuer_down",
         "overloaded",
+        "failover_full",
         "timed_out",
         "link_lost",
         "invalid_response",

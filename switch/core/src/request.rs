@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use iso8583::element::{PrivateData, ProcessingCode, ResponseCode, TransactionType};
+use iso8583::element::{OriginalData, PrivateData, ProcessingCode, ResponseCode, TransactionType};
 use iso8583::frame::Tpdu;
 use iso8583::{Bitmap, Class, FieldKey, Message};
 
 use crate::refusal::Refusal;
+use crate::route::{Choices, GroupId};
 
 /// A connection of an acquirer, for as long as the process lives. No part of any key: an acquirer
 /// may use as many as it likes.
@@ -24,6 +25,8 @@ pub struct Request {
     pub(crate) admitted: Instant,
     pub(crate) theirs: Theirs,
     pub(crate) key: FieldKey,
+    /// Who may be given it; none before it is routed.
+    pub(crate) choices: Choices,
 }
 
 /// What the forwarded message does not say of the received one.
@@ -42,6 +45,10 @@ const AS_RECEIVED: [u8; 12] = [2, 3, 7, 11, 12, 13, 32, 33, 37, 41, 42, 49];
 const NEVER_ANSWERED: [u8; 11] = [14, 22, 25, 35, 36, 43, 45, 52, 53, 64, 128];
 /// What tells a repeat from another transaction under the same key (domain §2.5).
 const FINGERPRINT: [u8; 4] = [2, 3, 4, 49];
+/// The duplicate key, of values that only the acquirer chooses (domain §2.5); DE 7 takes part
+/// where DE 12 and 13 are both absent.
+const KEY: [u8; 7] = [32, 41, 42, 11, 12, 13, 37];
+const KEY_WITHOUT_LOCAL_TIME: [u8; 8] = [32, 41, 42, 11, 12, 13, 37, 7];
 /// Not to be kept once a request is sent (PCI DSS 3.3.1).
 const SENSITIVE: [u8; 6] = [35, 36, 45, 52, 53, 55];
 
@@ -113,6 +120,44 @@ impl Request {
             .all(|de| self.message.field(*de) == other.message.field(*de))
     }
 
+    /// Must it go to whom an earlier message went, and to nobody else? So must repeats, reversals,
+    /// and what names its original.
+    pub(crate) fn follows(&self) -> bool {
+        let mti = self.message.mti();
+        mti.is_repeat() || mti.class() == Class::Reversal || self.message.has(90)
+    }
+
+    /// The keys its original may have: the one DE 90 names; without DE 90, and for a reversal,
+    /// those under its own DE 11, first of class 2, then of class 1.
+    pub(crate) fn originals(&self) -> [Option<FieldKey>; 2] {
+        let message = &self.message;
+        if let Some(value) = message.field(90) {
+            let original = OriginalData::try_from(value).ok();
+            let key = original.map(|original| {
+                let (stan, sent) = (original.stan(), original.transmission());
+                original_key(message, original.mti().class_digit(), stan, sent)
+            });
+            return [key, None];
+        }
+        if message.mti().class() != Class::Reversal {
+            return [None, None];
+        }
+        let field = |de| message.field(de).unwrap_or_default();
+        [b'2', b'1'].map(|class| Some(original_key(message, class, field(11), field(7))))
+    }
+
+    /// Is it to be kept in mind who was given it? What moves no money may be asked of anyone.
+    pub(crate) fn is_remembered(&self) -> bool {
+        self.message.mti().class() != Class::Reversal && !self.is_inquiry()
+    }
+
+    fn is_inquiry(&self) -> bool {
+        self.message
+            .field(3)
+            .and_then(|code| ProcessingCode::try_from(code).ok())
+            .is_some_and(|code| code.transaction_type() == TransactionType::Inquiry)
+    }
+
     /// Would an approval move money, so that it must be reversed where its answer is not known
     /// or not delivered? Advices are not: they tell of what is done, and are repeated.
     pub(crate) fn moves_money(&self) -> bool {
@@ -120,12 +165,7 @@ impl Request {
             self.message.mti().class(),
             Class::Authorization | Class::Financial
         ) && !self.message.mti().is_advice();
-        let inquiry = self
-            .message
-            .field(3)
-            .and_then(|code| ProcessingCode::try_from(code).ok())
-            .is_some_and(|code| code.transaction_type() == TransactionType::Inquiry);
-        request && !inquiry
+        request && !self.is_inquiry()
     }
 
     /// Forgets what may not be kept while the answer is waited for.
@@ -156,6 +196,30 @@ impl Request {
     }
 }
 
+/// The duplicate key of a message.
+pub(crate) fn duplicate_key(message: &Message) -> FieldKey {
+    FieldKey::new(message, key_elements(message))
+}
+
+fn key_elements(message: &Message) -> &'static [u8] {
+    if message.has(12) || message.has(13) {
+        &KEY
+    } else {
+        &KEY_WITHOUT_LOCAL_TIME
+    }
+}
+
+/// The duplicate key of an original: DE 32, 41, 42, 12, 13 and 37 of what refers to it are its own
+/// (domain §2.2).
+fn original_key(referring: &Message, class_digit: u8, stan: &[u8], sent: &[u8]) -> FieldKey {
+    let values = key_elements(referring).iter().map(|de| match de {
+        11 => stan,
+        7 => sent,
+        other => referring.field(*other).unwrap_or_default(),
+    });
+    FieldKey::of_values(class_digit, values)
+}
+
 /// Leaves of DE 48 the tags that answers repeat (01 to 03 and 14).
 fn keep_echo_of_48(message: &mut Message) {
     if let Some(private) = message.field(48) {
@@ -174,13 +238,16 @@ fn keep_echo_of_48(message: &mut Message) {
 #[derive(Debug)]
 pub struct Undo {
     pub(crate) request: Request,
+    /// Who approved it.
+    pub(crate) group: GroupId,
     copies: AtomicUsize,
 }
 
 impl Undo {
-    pub(crate) fn new(request: Request, copies: usize) -> Arc<Self> {
+    pub(crate) fn new(request: Request, group: GroupId, copies: usize) -> Arc<Self> {
         Arc::new(Self {
             request,
+            group,
             copies: AtomicUsize::new(copies),
         })
     }

@@ -1,48 +1,52 @@
-//! One issuer group: what is in flight to it, and what must be undone.
+//! The issuer groups of one pool: what is in flight to them, and what must be undone.
 //!
 //! ```text
 //! handle_request ──▶ Send ──▶ answered ──▶ Answer (─▶ undeliverable ─▶ reversal 22)
-//!        │             └────▶ timed out, link lost ──▶ Answer 91 and reversal 68
-//!        └─ link down, table full, key in use ──▶ Answer 91 / 94, nothing sent
+//!        │            │ └───▶ timed out, link lost ──▶ Answer 91 and reversal 68
+//!        │            └─ not taken ──▶ Send on the next link, of the next group
+//!        └─ no link up, no room, key in use ──▶ Answer 91 / 94, nothing sent
 //! ```
+//!
+//! A request goes on as long as nothing of it was sent: from link to link of its first group, by
+//! the group's [`Balance`], then to the next group. Handed to a link, it never goes elsewhere, and
+//! neither do its repeats, its reversal and its completion: they go to the group that was given
+//! it, on any of its links.
 
+mod group;
 mod reversal;
+mod whereabouts;
 
-use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Instant;
 
 use iso8583::element::ResponseCode;
 use iso8583::session::Now;
 use iso8583::{FieldKey, Message};
 
+pub use self::group::{Balance, GroupSettings, LinkId};
+pub use self::whereabouts::MemorySettings;
+
+use self::group::{Group, Tried};
 use self::reversal::Reversals;
+use self::whereabouts::Whereabouts;
 use crate::refusal::Refusal;
 use crate::request::{Answer, Request, Undo, response_code};
+use crate::route::{Choices, GroupId};
 
-/// Bounds and times of a group.
+/// Bounds of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboundSettings {
-    /// Requests in flight and reversals not yet acknowledged, together: a request is taken only
-    /// if its reversal would have a place.
-    pub transactions_max: usize,
     /// Repeats of one request that wait for its answer beside it.
     pub repeats_max: usize,
-    /// Reversals under way to the issuer at a time.
-    pub reversal_window: usize,
-    /// How long after an unanswered reversal it is first repeated; doubled each time.
-    pub reversal_retry: Duration,
-    /// The longest time between two repeats.
-    pub reversal_retry_max: Duration,
+    /// What is kept in mind of answered requests.
+    pub memory: MemorySettings,
 }
 
 impl Default for OutboundSettings {
     fn default() -> Self {
         Self {
-            transactions_max: 65_536,
             repeats_max: 8,
-            reversal_window: 16,
-            reversal_retry: Duration::from_secs(5),
-            reversal_retry_max: Duration::from_secs(300),
+            memory: MemorySettings::default(),
         }
     }
 }
@@ -61,6 +65,8 @@ pub enum Token {
 pub enum Output {
     /// Send this to the issuer, and report with the token what came of it.
     Send {
+        /// Where.
+        link: LinkId,
         /// For the report.
         token: Token,
         /// A request, or a reversal.
@@ -70,17 +76,23 @@ pub enum Output {
     Answer(Answer),
     /// For the record: the switch itself answered.
     Refused(Refusal),
+    /// For the record: a request was sent to another group than its first choice.
+    FailedOver(GroupId),
     /// For the record: a reversal was queued.
     ReversalQueued {
+        /// Who has to acknowledge it.
+        group: GroupId,
         /// DE 39.
         reason: ResponseCode,
         /// The original, in words and without its card.
         original: String,
     },
     /// For the record: a reversal was acknowledged.
-    ReversalAcknowledged,
+    ReversalAcknowledged(GroupId),
     /// For the record: a reversal was not acknowledged, and will be repeated.
     ReversalUnanswered {
+        /// Who has to acknowledge it.
+        group: GroupId,
         /// DE 39 of the issuer's answer; None where there was none.
         code: Option<ResponseCode>,
         /// The original, in words and without its card.
@@ -88,16 +100,17 @@ pub enum Output {
     },
 }
 
-/// The machine of one issuer group.
+/// The machine of the groups of one pool.
 #[derive(Debug)]
 pub struct Outbound {
-    settings: OutboundSettings,
-    link_up: bool,
+    repeats_max: usize,
+    groups: BTreeMap<GroupId, Group>,
     in_flight: HashMap<u64, InFlight>,
-    /// The duplicate keys in flight.
+    /// The duplicate keys in flight, to whichever group.
     by_key: HashMap<FieldKey, u64>,
     next_token: u64,
     reversals: Reversals,
+    whereabouts: Whereabouts,
     outputs: VecDeque<Output>,
 }
 
@@ -105,76 +118,93 @@ pub struct Outbound {
 #[derive(Debug)]
 struct InFlight {
     request: Box<Request>,
+    link: LinkId,
+    /// Links of the present group that did not take it.
+    tried: Tried,
     repeats: Vec<Request>,
 }
 
 impl Outbound {
-    /// A machine whose link is down.
+    /// A machine whose links are all down.
     #[must_use]
-    pub fn new(settings: OutboundSettings) -> Self {
+    pub fn new(settings: OutboundSettings, groups: &[(GroupId, GroupSettings)]) -> Self {
+        let each = || groups.iter().map(|(id, settings)| (*id, settings));
         Self {
-            reversals: Reversals::new(&settings),
-            settings,
-            link_up: false,
+            repeats_max: settings.repeats_max,
+            groups: each()
+                .map(|(id, settings)| (id, Group::new(settings)))
+                .collect(),
             in_flight: HashMap::new(),
             by_key: HashMap::new(),
             next_token: 0,
+            reversals: Reversals::new(each()),
+            whereabouts: Whereabouts::new(settings.memory),
             outputs: VecDeque::new(),
         }
     }
 
-    /// Requests sent and not answered.
+    /// Requests sent to a group and not answered.
     #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.len()
+    pub fn in_flight(&self, group: GroupId) -> usize {
+        self.groups.get(&group).map_or(0, Group::in_flight)
     }
 
-    /// Reversals not yet acknowledged.
+    /// Reversals that a group has not yet acknowledged.
     #[must_use]
-    pub fn reversals(&self) -> usize {
-        self.reversals.len()
+    pub fn reversals(&self, group: GroupId) -> usize {
+        self.reversals.count(group)
     }
 
-    /// The group's link came up or went down. What had been sent on a lost one is reported by
+    /// Requests kept in mind that went to another group than their first choice.
+    #[must_use]
+    pub fn failed_over(&self) -> usize {
+        self.whereabouts.elsewhere()
+    }
+
+    /// How many requests that went to their first choice were forgotten before their time.
+    #[must_use]
+    pub const fn forgotten(&self) -> u64 {
+        self.whereabouts.forgotten()
+    }
+
+    /// A link came up or went down. What had been sent on a lost one is reported by
     /// [`Outbound::handle_lost`], one by one.
-    pub fn handle_link(&mut self, now: Now, up: bool) {
-        if up && !self.link_up {
-            self.reversals.retry_now(now.instant);
+    pub fn handle_link(&mut self, now: Now, link: LinkId, up: bool) {
+        if let Some(group) = self.groups.get_mut(&link.group) {
+            let was_up = group.is_up();
+            group.set_up(link.place, up);
+            if up && !was_up {
+                self.reversals.retry_now(now.instant, link.group);
+            }
         }
-        self.link_up = up;
         self.send_reversals(now.instant);
     }
 
     /// An admitted and routed request.
-    pub fn handle_request(&mut self, request: Box<Request>) {
+    pub fn handle_request(&mut self, now: Now, mut request: Box<Request>) {
         if let Some(first) = self.by_key.get(&request.key) {
             let first = *first;
             return self.handle_repeat(first, *request);
         }
-        let refusal = if self.reversals.undoes(&request.key) {
-            Refusal::BeingReversed
-        } else if self.reversals.undid(&request.key) {
-            Refusal::Reversed
-        } else if !self.link_up {
-            Refusal::IssuerDown
-        } else if self.in_flight.len() + self.reversals.len() >= self.settings.transactions_max {
-            Refusal::Overloaded
-        } else {
-            return self.send(request);
-        };
-        self.refuse(&request, refusal);
+        if self.reversals.undoes(&request.key) {
+            return self.refuse(&request, Refusal::BeingReversed);
+        }
+        if self.reversals.undid(&request.key) {
+            return self.refuse(&request, Refusal::Reversed);
+        }
+        self.bind(&mut request);
+        let groups = request.choices.iter();
+        match self.place(now, &request, groups, Tried::default(), Refusal::IssuerDown) {
+            Ok(link) => self.send(now, request, link),
+            Err(refusal) => self.refuse(&request, refusal),
+        }
     }
 
-    /// The link did not take what it was given to send: nothing went out.
-    pub fn handle_unsent(&mut self, now: Now, token: Token, refusal: Refusal) {
+    /// The link did not take what it was given to send, which comes back with this: nothing went
+    /// out, so that another may be given it.
+    pub fn handle_unsent(&mut self, now: Now, token: Token, message: Message, refusal: Refusal) {
         match token {
-            Token::Request(id) => {
-                if let Some(in_flight) = self.take(id) {
-                    in_flight
-                        .requests()
-                        .for_each(|request| self.refuse(request, refusal));
-                }
-            }
+            Token::Request(id) => self.handle_request_unsent(now, id, message, refusal),
             Token::Reversal(id) => self.reversals.unsent(now.instant, id),
         }
     }
@@ -184,7 +214,7 @@ impl Outbound {
         let code = response_code(&answer);
         match token {
             Token::Request(id) => {
-                let Some(in_flight) = self.take(id) else {
+                let Some(in_flight) = self.take_sent(now, id) else {
                     return;
                 };
                 match code {
@@ -193,11 +223,17 @@ impl Outbound {
                 }
             }
             Token::Reversal(id) => {
-                let original = self.reversals.reference(id);
+                let Some((group, original)) = self.reversals.reference(id) else {
+                    return;
+                };
                 let output = if self.reversals.answered(now.instant, id, code) {
-                    Output::ReversalAcknowledged
+                    Output::ReversalAcknowledged(group)
                 } else {
-                    Output::ReversalUnanswered { code, original }
+                    Output::ReversalUnanswered {
+                        group,
+                        code,
+                        original,
+                    }
                 };
                 self.outputs.push_back(output);
                 self.send_reversals(now.instant);
@@ -219,12 +255,14 @@ impl Outbound {
     /// is undone.
     pub fn handle_undeliverable(&mut self, now: Now, undo: &Undo) {
         if undo.undelivered() {
-            self.reverse(now, &undo.request, ResponseCode::SUSPECTED_MALFUNCTION);
+            let reason = ResponseCode::SUSPECTED_MALFUNCTION;
+            self.reverse(now, &undo.request, undo.group, reason);
         }
     }
 
-    /// The reversals not yet acknowledged, each original in words and without its card.
-    pub fn pending_reversals(&self) -> impl Iterator<Item = &str> {
+    /// The reversals not yet acknowledged: who has to, and each original in words and without its
+    /// card.
+    pub fn pending_reversals(&self) -> impl Iterator<Item = (GroupId, &str)> {
         self.reversals.references()
     }
 
@@ -241,37 +279,156 @@ impl Outbound {
     /// When a reversal is due to be repeated.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.link_up {
-            self.reversals.due()
-        } else {
-            None
+        let up = self.groups.iter().filter(|(_, group)| group.is_up());
+        up.filter_map(|(id, _)| self.reversals.due(*id)).min()
+    }
+
+    /// Whoever was given a transaction is the one choice for its repeats, its reversal and its
+    /// completion; where that is not known, it was the first, if anyone.
+    fn bind(&self, request: &mut Request) {
+        if self.groups.len() < 2 {
+            return;
+        }
+        let originals = request.originals().into_iter().flatten();
+        let given = core::iter::once(request.key)
+            .chain(originals)
+            .find_map(|key| self.was_given(&key));
+        let only = given.or_else(|| request.choices.first().filter(|_| request.follows()));
+        if let Some(group) = only {
+            request.choices = Choices::from_iter([group]);
         }
     }
 
-    fn send(&mut self, mut request: Box<Request>) {
+    fn was_given(&self, key: &FieldKey) -> Option<GroupId> {
+        let in_flight = self.by_key.get(key).and_then(|id| self.in_flight.get(id));
+        in_flight.map_or_else(
+            || self.whereabouts.of(key),
+            |in_flight| Some(in_flight.link.group),
+        )
+    }
+
+    /// The link that is to be given a request: of the first group that has one and has room. The
+    /// links that were tried are those of the first of `groups`, with `refusal` what came of it.
+    fn place(
+        &mut self,
+        now: Now,
+        request: &Request,
+        groups: impl Iterator<Item = GroupId>,
+        mut tried: Tried,
+        mut refusal: Refusal,
+    ) -> Result<LinkId, Refusal> {
+        for id in groups {
+            if request.choices.first() != Some(id)
+                && request.is_remembered()
+                && !self.whereabouts.may_go_elsewhere(now.instant)
+            {
+                return Err(Refusal::FailoverFull);
+            }
+            let reversals = self.reversals.count(id);
+            if let Some(group) = self.groups.get_mut(&id) {
+                if !group.is_up() {
+                    refusal = Refusal::IssuerDown;
+                } else if !group.has_room(reversals) {
+                    refusal = Refusal::Overloaded;
+                } else if let Some(place) = group.choose(tried) {
+                    return Ok(LinkId { group: id, place });
+                }
+            }
+            tried = Tried::default();
+        }
+        Err(refusal)
+    }
+
+    fn send(&mut self, now: Now, mut request: Box<Request>, link: LinkId) {
         let id = self.next_token;
         self.next_token = id.wrapping_add(1);
         let message = request.message.clone();
         request.forget_sensitive();
         self.by_key.insert(request.key, id);
+        self.enter(now, &request, link);
         self.in_flight.insert(
             id,
             InFlight {
                 request,
+                link,
+                tried: Tried::default(),
                 repeats: Vec::new(),
             },
         );
         self.outputs.push_back(Output::Send {
+            link,
             token: Token::Request(id),
             message,
         });
+    }
+
+    fn enter(&mut self, now: Now, request: &Request, link: LinkId) {
+        if let Some(group) = self.groups.get_mut(&link.group) {
+            group.enter(link.place);
+        }
+        if request.choices.first() != Some(link.group) && request.is_remembered() {
+            self.whereabouts
+                .went_elsewhere(now.instant, request.key, link.group);
+        }
+    }
+
+    fn handle_request_unsent(&mut self, now: Now, id: u64, message: Message, refusal: Refusal) {
+        let Some(mut in_flight) = self.take(id) else {
+            return;
+        };
+        let (choices, left) = (in_flight.request.choices, in_flight.link);
+        let next = match refusal {
+            // The link's own reasons; any other would be every link's.
+            Refusal::IssuerDown | Refusal::Overloaded => {
+                in_flight.tried.add(left.place);
+                let groups = choices.iter().skip_while(|group| *group != left.group);
+                self.place(now, &in_flight.request, groups, in_flight.tried, refusal)
+            }
+            Refusal::Format(_)
+            | Refusal::UnsupportedMessage
+            | Refusal::NoSuchIssuer
+            | Refusal::NoRoute
+            | Refusal::FailoverFull
+            | Refusal::TimedOut
+            | Refusal::LinkLost
+            | Refusal::InvalidResponse
+            | Refusal::Duplicate
+            | Refusal::BeingReversed
+            | Refusal::Reversed
+            | Refusal::Stopping => Err(refusal),
+        };
+        match next {
+            Ok(link) => {
+                if link.group != left.group {
+                    in_flight.tried = Tried::default();
+                }
+                in_flight.link = link;
+                self.enter(now, &in_flight.request, link);
+                self.by_key.insert(in_flight.request.key, id);
+                self.in_flight.insert(id, in_flight);
+                let token = Token::Request(id);
+                self.outputs.push_back(Output::Send {
+                    link,
+                    token,
+                    message,
+                });
+            }
+            Err(refusal) => {
+                if choices.first() != Some(left.group) {
+                    self.whereabouts.did_not_go(&in_flight.request.key);
+                }
+                in_flight
+                    .requests()
+                    .for_each(|request| self.refuse(request, refusal));
+            }
+        }
     }
 
     /// The first is in flight: a true repeat shares its answer, another transaction is refused.
     fn handle_repeat(&mut self, first: u64, mut repeat: Request) {
         let refusal = match self.in_flight.get_mut(&first) {
             Some(first) if !first.request.same_content(&repeat) => Refusal::Duplicate,
-            Some(first) if first.repeats.len() < self.settings.repeats_max => {
+            Some(first) if first.repeats.len() < self.repeats_max => {
                 repeat.forget_sensitive();
                 first.repeats.push(repeat);
                 return;
@@ -284,13 +441,30 @@ impl Outbound {
     fn take(&mut self, id: u64) -> Option<InFlight> {
         let in_flight = self.in_flight.remove(&id)?;
         self.by_key.remove(&in_flight.request.key);
+        if let Some(group) = self.groups.get_mut(&in_flight.link.group) {
+            group.leave(in_flight.link.place);
+        }
+        Some(in_flight)
+    }
+
+    /// What was sent, and is in flight no more.
+    fn take_sent(&mut self, now: Now, id: u64) -> Option<InFlight> {
+        let in_flight = self.take(id)?;
+        let (request, group) = (&in_flight.request, in_flight.link.group);
+        if request.choices.first() != Some(group) {
+            self.outputs.push_back(Output::FailedOver(group));
+        } else if self.groups.len() > 1 && request.is_remembered() {
+            self.whereabouts.went(now.instant, request.key, group);
+        }
         Some(in_flight)
     }
 
     fn deliver(&mut self, in_flight: InFlight, issuers: Message, code: ResponseCode) {
         let InFlight {
             mut request,
+            link,
             repeats,
+            ..
         } = in_flight;
         let others: Vec<Answer> = repeats
             .iter()
@@ -300,7 +474,7 @@ impl Outbound {
         request.message.copy(38, &issuers);
         let answer = request.answer(issuers);
         let undo = (code.approves() && request.moves_money())
-            .then(|| Undo::new(*request, others.len() + 1));
+            .then(|| Undo::new(*request, link.group, others.len() + 1));
         for mut answer in others.into_iter().chain([answer]) {
             answer.undo.clone_from(&undo);
             self.outputs.push_back(Output::Answer(answer));
@@ -310,17 +484,19 @@ impl Outbound {
     fn handle_silence(&mut self, now: Now, token: Token, refusal: Refusal) {
         match token {
             Token::Request(id) => {
-                if let Some(in_flight) = self.take(id) {
+                if let Some(in_flight) = self.take_sent(now, id) {
                     self.give_up(now, &in_flight, refusal);
                 }
             }
             Token::Reversal(id) => {
                 self.reversals.unanswered(now.instant, id);
-                let original = self.reversals.reference(id);
-                self.outputs.push_back(Output::ReversalUnanswered {
-                    code: None,
-                    original,
-                });
+                if let Some((group, original)) = self.reversals.reference(id) {
+                    self.outputs.push_back(Output::ReversalUnanswered {
+                        group,
+                        code: None,
+                        original,
+                    });
+                }
                 self.send_reversals(now.instant);
             }
         }
@@ -329,29 +505,39 @@ impl Outbound {
     /// What the issuer did is not known: the acquirer hears that, and the issuer is told to undo.
     fn give_up(&mut self, now: Now, in_flight: &InFlight, refusal: Refusal) {
         if in_flight.request.moves_money() {
-            self.reverse(now, &in_flight.request, ResponseCode::RESPONSE_TOO_LATE);
+            let group = in_flight.link.group;
+            let reason = ResponseCode::RESPONSE_TOO_LATE;
+            self.reverse(now, &in_flight.request, group, reason);
         }
         in_flight
             .requests()
             .for_each(|request| self.refuse(request, refusal));
     }
 
-    fn reverse(&mut self, now: Now, request: &Request, reason: ResponseCode) {
-        self.reversals.push(now, request, reason);
+    fn reverse(&mut self, now: Now, request: &Request, group: GroupId, reason: ResponseCode) {
+        self.reversals.push(now, request, group, reason);
         let original = request.reference();
-        self.outputs
-            .push_back(Output::ReversalQueued { reason, original });
+        self.outputs.push_back(Output::ReversalQueued {
+            group,
+            reason,
+            original,
+        });
         self.send_reversals(now.instant);
     }
 
     fn send_reversals(&mut self, now: Instant) {
-        while self.link_up
-            && let Some((id, message)) = self.reversals.next_to_send(now)
-        {
-            self.outputs.push_back(Output::Send {
-                token: Token::Reversal(id),
-                message,
-            });
+        for (id, group) in &mut self.groups {
+            // A group that is up has a link to choose: what is taken to be sent is sent.
+            while group.is_up()
+                && let Some((reversal, message)) = self.reversals.next_to_send(now, *id)
+                && let Some(place) = group.choose(Tried::default())
+            {
+                self.outputs.push_back(Output::Send {
+                    link: LinkId { group: *id, place },
+                    token: Token::Reversal(reversal),
+                    message,
+                });
+            }
         }
     }
 

@@ -6,26 +6,23 @@
 //!    └── later, 0421 ┴── no answer, another code
 //! ```
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use iso8583::element::{OriginalData, ResponseCode, transmission_time};
 use iso8583::session::Now;
 use iso8583::{FieldKey, Message, Mti};
 
-use crate::outbound::OutboundSettings;
+use crate::outbound::GroupSettings;
 use crate::request::Request;
+use crate::route::GroupId;
 
-/// The reversals of one issuer group, oldest first. Their number is bounded by the machine,
-/// which takes no request that would have no place here.
+/// The reversals of the groups of a machine, each group's oldest first. Their number is bounded by
+/// the machine, which takes no request that would have no place here.
 #[derive(Debug)]
 pub(super) struct Reversals {
-    window: usize,
-    retry: Duration,
-    retry_max: Duration,
+    lanes: BTreeMap<GroupId, Lane>,
     queue: HashMap<u64, Reversal>,
-    /// Those not under way, by the time they are due and by age.
-    due: BTreeSet<(Instant, u64)>,
     next_id: u64,
     /// How many reversals of each original.
     originals: HashMap<FieldKey, usize>,
@@ -38,8 +35,27 @@ pub(super) struct Reversals {
 /// late answer of a first from being matched to its repeat.
 const SETTLED_MAX: usize = 16_384;
 
+/// Those to one group.
+#[derive(Debug)]
+struct Lane {
+    window: usize,
+    retry: Duration,
+    retry_max: Duration,
+    count: usize,
+    /// Those not under way, by the time they are due and by age.
+    due: BTreeSet<(Instant, u64)>,
+}
+
+impl Lane {
+    fn under_way(&self) -> usize {
+        self.count - self.due.len()
+    }
+}
+
 #[derive(Debug)]
 struct Reversal {
+    /// Who was given the original.
+    group: GroupId,
     original: FieldKey,
     /// For the log.
     reference: String,
@@ -49,13 +65,20 @@ struct Reversal {
 }
 
 impl Reversals {
-    pub(super) fn new(settings: &OutboundSettings) -> Self {
+    pub(super) fn new<'a>(groups: impl IntoIterator<Item = (GroupId, &'a GroupSettings)>) -> Self {
+        let lane = |(group, settings): (GroupId, &GroupSettings)| {
+            let lane = Lane {
+                window: settings.reversal_window.max(1),
+                retry: settings.reversal_retry,
+                retry_max: settings.reversal_retry_max,
+                count: 0,
+                due: BTreeSet::new(),
+            };
+            (group, lane)
+        };
         Self {
-            window: settings.reversal_window.max(1),
-            retry: settings.reversal_retry,
-            retry_max: settings.reversal_retry_max,
+            lanes: groups.into_iter().map(lane).collect(),
             queue: HashMap::new(),
-            due: BTreeSet::new(),
             next_id: 0,
             originals: HashMap::new(),
             settled: HashSet::new(),
@@ -63,8 +86,9 @@ impl Reversals {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
+    /// How many a group has not acknowledged.
+    pub(super) fn count(&self, group: GroupId) -> usize {
+        self.lanes.get(&group).map_or(0, |lane| lane.count)
     }
 
     /// Is the transaction of this key being undone?
@@ -77,40 +101,51 @@ impl Reversals {
         self.settled.contains(original)
     }
 
-    /// What each is about.
-    pub(super) fn references(&self) -> impl Iterator<Item = &str> {
+    /// Of each, who has to acknowledge it and what it is about.
+    pub(super) fn references(&self) -> impl Iterator<Item = (GroupId, &str)> {
         self.queue
             .values()
-            .map(|reversal| reversal.reference.as_str())
+            .map(|reversal| (reversal.group, reversal.reference.as_str()))
     }
 
-    pub(super) fn reference(&self, id: u64) -> String {
-        self.queue
-            .get(&id)
-            .map(|reversal| reversal.reference.clone())
-            .unwrap_or_default()
+    /// Who has to acknowledge it, and what it is about.
+    pub(super) fn reference(&self, id: u64) -> Option<(GroupId, String)> {
+        let reversal = self.queue.get(&id)?;
+        Some((reversal.group, reversal.reference.clone()))
     }
 
-    pub(super) fn push(&mut self, now: Now, request: &Request, reason: ResponseCode) {
+    pub(super) fn push(
+        &mut self,
+        now: Now,
+        request: &Request,
+        group: GroupId,
+        reason: ResponseCode,
+    ) {
+        let Some(lane) = self.lanes.get_mut(&group) else {
+            return;
+        };
         let reversal = Reversal {
+            group,
             original: request.key,
             reference: request.reference(),
             message: message(now, &request.message, reason),
-            wait: self.retry,
+            wait: lane.retry,
         };
+        lane.count += 1;
+        lane.due.insert((now.instant, self.next_id));
         *self.originals.entry(request.key).or_default() += 1;
         self.queue.insert(self.next_id, reversal);
-        self.due.insert((now.instant, self.next_id));
         self.next_id = self.next_id.wrapping_add(1);
     }
 
-    /// The first that is due, if the window has room. It is under way then.
-    pub(super) fn next_to_send(&mut self, now: Instant) -> Option<(u64, Message)> {
-        let (at, id) = *self.due.first().filter(|(at, _)| *at <= now)?;
-        if self.under_way() >= self.window {
+    /// A group's first that is due, if its window has room. It is under way then.
+    pub(super) fn next_to_send(&mut self, now: Instant, group: GroupId) -> Option<(u64, Message)> {
+        let lane = self.lanes.get_mut(&group)?;
+        let (at, id) = *lane.due.first().filter(|(at, _)| *at <= now)?;
+        if lane.under_way() >= lane.window {
             return None;
         }
-        self.due.remove(&(at, id));
+        lane.due.remove(&(at, id));
         Some((id, self.queue.get(&id)?.message.clone()))
     }
 
@@ -130,6 +165,9 @@ impl Reversals {
             return false;
         }
         if let Some(reversal) = self.queue.remove(&id) {
+            if let Some(lane) = self.lanes.get_mut(&reversal.group) {
+                lane.count = lane.count.saturating_sub(1);
+            }
             self.settle(reversal.original);
         }
         true
@@ -154,39 +192,45 @@ impl Reversals {
 
     /// Sent, perhaps received: next time as a repeat, and later each time.
     pub(super) fn unanswered(&mut self, now: Instant, id: u64) {
-        if let Some(reversal) = self.queue.get_mut(&id) {
+        if let Some(reversal) = self.queue.get_mut(&id)
+            && let Some(lane) = self.lanes.get_mut(&reversal.group)
+        {
             reversal.message.set_mti(reversal.message.mti().repeat());
-            self.due.insert((now + reversal.wait, id));
-            reversal.wait = (reversal.wait * 2).min(self.retry_max);
+            lane.due.insert((now + reversal.wait, id));
+            reversal.wait = (reversal.wait * 2).min(lane.retry_max);
         }
     }
 
     /// Not sent: the same again, a little later.
     pub(super) fn unsent(&mut self, now: Instant, id: u64) {
-        if self.queue.contains_key(&id) {
-            self.due.insert((now + self.retry, id));
+        if let Some(reversal) = self.queue.get(&id)
+            && let Some(lane) = self.lanes.get_mut(&reversal.group)
+        {
+            lane.due.insert((now + lane.retry, id));
         }
     }
 
-    /// The link is back: none waits for its time, oldest first.
-    pub(super) fn retry_now(&mut self, now: Instant) {
-        self.due = self.due.iter().map(|(_, id)| (now, *id)).collect();
-        self.queue
-            .values_mut()
-            .for_each(|reversal| reversal.wait = self.retry);
+    /// A group is back: none waits for its time, oldest first.
+    pub(super) fn retry_now(&mut self, now: Instant, group: GroupId) {
+        let Some(lane) = self.lanes.get_mut(&group) else {
+            return;
+        };
+        lane.due = lane.due.iter().map(|(_, id)| (now, *id)).collect();
+        for reversal in self.queue.values_mut() {
+            if reversal.group == group {
+                reversal.wait = lane.retry;
+            }
+        }
     }
 
-    /// When the next one is due; None also while the window is full.
-    pub(super) fn due(&self) -> Option<Instant> {
-        let (at, _) = self
+    /// When a group's next one is due; None also while its window is full.
+    pub(super) fn due(&self, group: GroupId) -> Option<Instant> {
+        let lane = self.lanes.get(&group)?;
+        let (at, _) = lane
             .due
             .first()
-            .filter(|_| self.under_way() < self.window)?;
+            .filter(|_| lane.under_way() < lane.window)?;
         Some(*at)
-    }
-
-    fn under_way(&self) -> usize {
-        self.queue.len() - self.due.len()
     }
 }
 

@@ -3,6 +3,8 @@
     reason = "a test names what it expects"
 )]
 
+mod failover;
+
 use std::time::Duration;
 
 use jiff::tz::Offset;
@@ -15,19 +17,32 @@ use crate::request::ConnectionId;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A listener, a group and their time.
-struct Kit {
+/// The one group, or the first choice.
+const FIRST: GroupId = GroupId(0);
+const FIRST_LINK: LinkId = LinkId {
+    group: FIRST,
+    place: 0,
+};
+
+/// A listener, groups and their time.
+pub(super) struct Kit {
     inbound: Inbound,
-    outbound: Outbound,
-    now: Now,
+    pub(super) outbound: Outbound,
+    pub(super) now: Now,
+    choices: Choices,
 }
 
 impl Kit {
     fn up() -> Self {
-        Self::with(OutboundSettings::default())
+        Self::with(GroupSettings::default())
     }
 
-    fn with(settings: OutboundSettings) -> Self {
+    fn with(settings: GroupSettings) -> Self {
+        Self::of(OutboundSettings::default(), &[settings])
+    }
+
+    /// Groups, whose first links are up, and which are chosen in this order.
+    pub(super) fn of(settings: OutboundSettings, groups: &[GroupSettings]) -> Self {
         let inbound = Inbound {
             default_acquirer: b"900001".to_vec(),
             forwarder: b"999001".to_vec(),
@@ -41,12 +56,20 @@ impl Kit {
             instant: Instant::now(),
             utc: "2026-03-15T15:30:15Z".parse().unwrap(),
         };
-        let mut outbound = Outbound::new(settings);
-        outbound.handle_link(now, true);
+        let groups: Vec<_> = (0..).map(GroupId).zip(groups.iter().cloned()).collect();
+        let mut outbound = Outbound::new(settings, &groups);
+        for (group, _) in &groups {
+            let link = LinkId {
+                group: *group,
+                place: 0,
+            };
+            outbound.handle_link(now, link, true);
+        }
         Self {
             inbound,
             outbound,
             now,
+            choices: groups.iter().map(|(group, _)| *group).collect(),
         }
     }
 
@@ -65,47 +88,48 @@ impl Kit {
     }
 
     /// Asks; the outputs.
-    fn ask(&mut self, message: Message) -> Vec<Output> {
-        let request = self.admit(message);
-        self.outbound.handle_request(request);
+    pub(super) fn ask(&mut self, message: Message) -> Vec<Output> {
+        let mut request = self.admit(message);
+        request.choices = self.choices;
+        self.outbound.handle_request(self.now, request);
         self.outputs()
     }
 
     /// Asks; what is sent to the issuer.
-    fn sent(&mut self, message: Message) -> (Token, Message) {
+    pub(super) fn sent(&mut self, message: Message) -> (Token, Message) {
         match self.ask(message).pop() {
-            Some(Output::Send { token, message }) => (token, message),
+            Some(Output::Send { token, message, .. }) => (token, message),
             other => panic!("{other:?}"),
         }
     }
 
-    fn outputs(&mut self) -> Vec<Output> {
+    pub(super) fn outputs(&mut self) -> Vec<Output> {
         core::iter::from_fn(|| self.outbound.poll_output()).collect()
     }
 
-    fn answers(&mut self) -> Vec<Message> {
+    pub(super) fn answers(&mut self) -> Vec<Message> {
         self.outputs().into_iter().filter_map(answer).collect()
     }
 
-    fn after(&mut self, time: Duration) -> Vec<Output> {
+    pub(super) fn after(&mut self, time: Duration) -> Vec<Output> {
         self.now.instant += time;
         self.outbound.handle_timeout(self.now);
         self.outputs()
     }
 }
 
-fn answer(output: Output) -> Option<Message> {
+pub(super) fn answer(output: Output) -> Option<Message> {
     match output {
         Output::Answer(answer) => Some(answer.message),
         _ => None,
     }
 }
 
-fn code(message: &Message) -> &str {
+pub(super) fn code(message: &Message) -> &str {
     message.text(39).unwrap()
 }
 
-fn purchase() -> Message {
+pub(super) fn purchase() -> Message {
     let mut message = Message::new(Mti::FINANCIAL_REQUEST);
     for (de, value) in [
         (2, "9999990100000005"),
@@ -132,7 +156,7 @@ fn purchase() -> Message {
     message
 }
 
-fn approval(request: &Message) -> Message {
+pub(super) fn approval(request: &Message) -> Message {
     let mut answer = request.response(ResponseCode::APPROVED).unwrap();
     answer.set(38, b"A12345").set(54, b"0002410C000000085000");
     answer
@@ -177,7 +201,10 @@ fn keys_travel_unchanged_and_the_answer_is_the_acquirers_in_what_is_the_acquirer
         answers[0].header(),
         received.header().map(|tpdu| tpdu.swapped())
     );
-    assert_eq!((kit.outbound.in_flight(), kit.outbound.reversals()), (0, 0));
+    assert_eq!(
+        (kit.outbound.in_flight(FIRST), kit.outbound.reversals(FIRST)),
+        (0, 0)
+    );
 }
 
 #[test]
@@ -215,6 +242,7 @@ fn a_request_without_an_answer_is_answered_91_and_reversed_until_acknowledged() 
     let Some(Output::Send {
         token,
         message: reversal,
+        ..
     }) = outputs.pop()
     else {
         panic!()
@@ -244,6 +272,7 @@ fn a_request_without_an_answer_is_answered_91_and_reversed_until_acknowledged() 
     let Some(Output::Send {
         token,
         message: repeat,
+        ..
     }) = repeat
     else {
         panic!("{repeat:?}")
@@ -257,9 +286,12 @@ fn a_request_without_an_answer_is_answered_91_and_reversed_until_acknowledged() 
         token,
         repeat.response(ResponseCode::APPROVED).unwrap(),
     );
-    assert!(matches!(kit.outputs()[..], [Output::ReversalAcknowledged]));
+    assert!(matches!(
+        kit.outputs()[..],
+        [Output::ReversalAcknowledged(FIRST)]
+    ));
     assert_eq!(
-        (kit.outbound.reversals(), kit.outbound.poll_timeout()),
+        (kit.outbound.reversals(FIRST), kit.outbound.poll_timeout()),
         (0, None)
     );
 }
@@ -286,7 +318,7 @@ fn a_late_answer_cannot_be_taken_for_that_of_a_repeat_once_the_original_is_undon
     kit.outbound.handle_timed_out(kit.now, token);
     let mut reversal = None;
     for output in kit.outputs() {
-        if let Output::Send { token, message } = output {
+        if let Output::Send { token, message, .. } = output {
             reversal = Some((token, message));
         }
     }
@@ -325,9 +357,9 @@ fn an_approval_is_undone_only_when_no_copy_of_its_answer_was_delivered() {
         })
         .collect();
     kit.outbound.handle_undeliverable(kit.now, &undos[0]);
-    assert_eq!(kit.outbound.reversals(), 0);
+    assert_eq!(kit.outbound.reversals(FIRST), 0);
     kit.outbound.handle_undeliverable(kit.now, &undos[1]);
-    assert_eq!(kit.outbound.reversals(), 1);
+    assert_eq!(kit.outbound.reversals(FIRST), 1);
 }
 
 #[test]
@@ -348,7 +380,7 @@ fn of_the_issuers_private_data_and_mac_the_acquirer_gets_no_more_than_it_may() {
 fn a_reversal_waits_for_the_link_and_goes_out_when_it_is_back() {
     let mut kit = Kit::up();
     let (token, _) = kit.sent(purchase());
-    kit.outbound.handle_link(kit.now, false);
+    kit.outbound.handle_link(kit.now, FIRST_LINK, false);
     kit.outbound.handle_lost(kit.now, token);
     assert!(
         !kit.outputs()
@@ -357,7 +389,7 @@ fn a_reversal_waits_for_the_link_and_goes_out_when_it_is_back() {
     );
     assert!(kit.after(60 * SECOND).is_empty());
     assert_eq!(kit.outbound.poll_timeout(), None);
-    kit.outbound.handle_link(kit.now, true);
+    kit.outbound.handle_link(kit.now, FIRST_LINK, true);
     assert!(matches!(
         kit.outputs()[..],
         [Output::Send {
@@ -381,7 +413,7 @@ fn inquiries_and_advices_are_not_reversed() {
         let (token, _) = kit.sent(message);
         kit.outbound.handle_timed_out(kit.now, token);
         assert_eq!(kit.answers().len(), 1);
-        assert_eq!(kit.outbound.reversals(), 0);
+        assert_eq!(kit.outbound.reversals(FIRST), 0);
     }
 }
 
@@ -443,15 +475,15 @@ fn an_answer_without_a_response_code_is_unusable_and_reversed() {
     let mut unusable = approval(&sent);
     unusable.remove(39);
     kit.outbound.handle_answer(kit.now, token, unusable);
-    assert_eq!(kit.outbound.reversals(), 1);
+    assert_eq!(kit.outbound.reversals(FIRST), 1);
     assert_eq!(code(&kit.answers()[0]), "20");
 }
 
 #[test]
 fn nothing_is_sent_while_the_link_is_down_or_no_place_is_left() {
-    let mut kit = Kit::with(OutboundSettings {
+    let mut kit = Kit::with(GroupSettings {
         transactions_max: 1,
-        ..OutboundSettings::default()
+        ..GroupSettings::default()
     });
     kit.sent(purchase());
     let mut second = purchase();
@@ -460,7 +492,7 @@ fn nothing_is_sent_while_the_link_is_down_or_no_place_is_left() {
     assert!(matches!(outputs[0], Output::Refused(Refusal::Overloaded)));
 
     let mut kit = Kit::up();
-    kit.outbound.handle_link(kit.now, false);
+    kit.outbound.handle_link(kit.now, FIRST_LINK, false);
     let outputs = kit.ask(purchase());
     assert!(matches!(outputs[0], Output::Refused(Refusal::IssuerDown)));
     assert_eq!(
@@ -471,14 +503,14 @@ fn nothing_is_sent_while_the_link_is_down_or_no_place_is_left() {
             .collect::<Vec<_>>(),
         ["91"]
     );
-    assert_eq!(kit.outbound.in_flight(), 0);
+    assert_eq!(kit.outbound.in_flight(FIRST), 0);
 }
 
 #[test]
 fn only_a_window_of_reversals_is_under_way_at_a_time() {
-    let mut kit = Kit::with(OutboundSettings {
+    let mut kit = Kit::with(GroupSettings {
         reversal_window: 2,
-        ..OutboundSettings::default()
+        ..GroupSettings::default()
     });
     let tokens: Vec<Token> = (0..5_u32)
         .map(|stan| {
@@ -506,7 +538,7 @@ fn only_a_window_of_reversals_is_under_way_at_a_time() {
         kit.outbound.handle_answer(kit.now, token, acknowledged);
         settled += 1;
     }
-    assert_eq!((settled, kit.outbound.reversals()), (5, 0));
+    assert_eq!((settled, kit.outbound.reversals(FIRST)), (5, 0));
 }
 
 #[test]

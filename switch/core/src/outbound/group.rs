@@ -1,0 +1,241 @@
+//! One issuer group: its links, and which of them is next.
+
+use std::time::Duration;
+
+use crate::route::GroupId;
+
+/// A link of a group: its place in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LinkId {
+    /// The group.
+    pub group: GroupId,
+    /// Its place among the group's links.
+    pub place: u8,
+}
+
+/// Which of a group's links that are up is given the next request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// The first in the configuration: the others are its backups.
+    #[default]
+    PrimaryBackup,
+    /// One after the other.
+    RoundRobin,
+    /// The one with the fewest requests in flight; among equals one after the other.
+    LeastInFlight,
+}
+
+/// Bounds and times of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSettings {
+    /// How many links it has: up to [`GroupSettings::LINKS_MAX`].
+    pub links: u8,
+    /// Which of them is given a request.
+    pub balance: Balance,
+    /// Requests in flight and reversals not yet acknowledged, together: a request is taken only
+    /// if its reversal would have a place.
+    pub transactions_max: usize,
+    /// Reversals under way to the issuer at a time.
+    pub reversal_window: usize,
+    /// How long after an unanswered reversal it is first repeated; doubled each time.
+    pub reversal_retry: Duration,
+    /// The longest time between two repeats.
+    pub reversal_retry_max: Duration,
+}
+
+impl GroupSettings {
+    /// The most links of a group.
+    pub const LINKS_MAX: u8 = 16;
+}
+
+impl Default for GroupSettings {
+    fn default() -> Self {
+        Self {
+            links: 1,
+            balance: Balance::default(),
+            transactions_max: 65_536,
+            reversal_window: 16,
+            reversal_retry: Duration::from_secs(5),
+            reversal_retry_max: Duration::from_secs(300),
+        }
+    }
+}
+
+/// A group and the state of its links.
+#[derive(Debug)]
+pub(super) struct Group {
+    balance: Balance,
+    transactions_max: usize,
+    links: Box<[Link]>,
+    in_flight: usize,
+    /// The link whose turn it is.
+    turn: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Link {
+    up: bool,
+    in_flight: usize,
+}
+
+/// Links of one group that a request was offered to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tried(u16);
+
+impl Tried {
+    pub(super) fn add(&mut self, place: u8) {
+        self.0 |= Self::bit(place);
+    }
+
+    fn has(self, place: usize) -> bool {
+        u8::try_from(place).is_ok_and(|place| self.0 & Self::bit(place) != 0)
+    }
+
+    fn bit(place: u8) -> u16 {
+        1_u16.checked_shl(place.into()).unwrap_or(0)
+    }
+}
+
+impl Group {
+    pub(super) fn new(settings: &GroupSettings) -> Self {
+        let links = settings.links.min(GroupSettings::LINKS_MAX);
+        Self {
+            balance: settings.balance,
+            transactions_max: settings.transactions_max,
+            links: vec![Link::default(); links.into()].into(),
+            in_flight: 0,
+            turn: 0,
+        }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.links.iter().any(|link| link.up)
+    }
+
+    /// Requests in flight on all links.
+    pub(super) const fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Is there room for one more request, beside so many reversals?
+    pub(super) const fn has_room(&self, reversals: usize) -> bool {
+        self.in_flight + reversals < self.transactions_max
+    }
+
+    pub(super) fn set_up(&mut self, place: u8, up: bool) {
+        if let Some(link) = self.links.get_mut(usize::from(place)) {
+            link.up = up;
+        }
+    }
+
+    /// The link whose turn it is, of those that are up and were not tried.
+    pub(super) fn choose(&mut self, tried: Tried) -> Option<u8> {
+        let first = match self.balance {
+            Balance::PrimaryBackup => 0,
+            Balance::RoundRobin | Balance::LeastInFlight => self.turn,
+        };
+        let count = self.links.len();
+        let mut free = (first..count).chain(0..first).filter_map(|place| {
+            let link = self.links.get(place)?;
+            (link.up && !tried.has(place)).then_some((place, link.in_flight))
+        });
+        let (place, _) = match self.balance {
+            Balance::PrimaryBackup | Balance::RoundRobin => free.next(),
+            Balance::LeastInFlight => free.min_by_key(|(_, in_flight)| *in_flight),
+        }?;
+        self.turn = (place + 1) % count;
+        u8::try_from(place).ok()
+    }
+
+    /// A request is in flight on a link.
+    pub(super) fn enter(&mut self, place: u8) {
+        self.in_flight += 1;
+        if let Some(link) = self.links.get_mut(usize::from(place)) {
+            link.in_flight += 1;
+        }
+    }
+
+    /// It is no more.
+    pub(super) fn leave(&mut self, place: u8) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if let Some(link) = self.links.get_mut(usize::from(place)) {
+            link.in_flight = link.in_flight.saturating_sub(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(links: u8, balance: Balance) -> Group {
+        let mut group = Group::new(&GroupSettings {
+            links,
+            balance,
+            ..GroupSettings::default()
+        });
+        (0..links).for_each(|place| group.set_up(place, true));
+        group
+    }
+
+    /// Sends as many requests, of which none is answered; the links they went on.
+    fn sent(group: &mut Group, requests: usize) -> Vec<u8> {
+        let one = |_| {
+            let place = group.choose(Tried::default()).unwrap();
+            group.enter(place);
+            place
+        };
+        (0..requests).map(one).collect()
+    }
+
+    #[test]
+    fn round_robin_goes_on_from_the_last_and_leaves_out_what_is_down() {
+        let mut three = group(3, Balance::RoundRobin);
+        assert_eq!(sent(&mut three, 5), [0, 1, 2, 0, 1]);
+        three.set_up(0, false);
+        assert_eq!(sent(&mut three, 4), [2, 1, 2, 1]);
+        three.set_up(0, true);
+        assert_eq!(sent(&mut three, 3), [2, 0, 1]);
+    }
+
+    #[test]
+    fn the_link_with_the_fewest_in_flight_is_next() {
+        let mut three = group(3, Balance::LeastInFlight);
+        assert_eq!(sent(&mut three, 6), [0, 1, 2, 0, 1, 2]);
+        three.leave(1);
+        three.leave(1);
+        three.leave(2);
+        assert_eq!(sent(&mut three, 4), [1, 2, 1, 2]);
+        assert_eq!(three.in_flight(), 7);
+    }
+
+    #[test]
+    fn a_backup_is_given_requests_only_while_those_before_it_are_down_or_were_tried() {
+        let mut three = group(3, Balance::PrimaryBackup);
+        assert_eq!(sent(&mut three, 2), [0, 0]);
+        three.set_up(0, false);
+        assert_eq!(sent(&mut three, 2), [1, 1]);
+        three.set_up(0, true);
+        assert_eq!(sent(&mut three, 1), [0]);
+        let mut tried = Tried::default();
+        tried.add(0);
+        assert_eq!(three.choose(tried), Some(1));
+        tried.add(1);
+        tried.add(2);
+        assert_eq!(three.choose(tried), None);
+        (0..3).for_each(|place| three.set_up(place, false));
+        assert_eq!(
+            (three.choose(Tried::default()), three.is_up()),
+            (None, false)
+        );
+    }
+
+    #[test]
+    fn as_many_links_as_may_be_are_all_used() {
+        let mut most = group(GroupSettings::LINKS_MAX, Balance::RoundRobin);
+        assert_eq!(sent(&mut most, 17).last(), Some(&0));
+        let mut tried = Tried::default();
+        (0..15).for_each(|place| tried.add(place));
+        assert_eq!(most.choose(tried), Some(15));
+    }
+}
