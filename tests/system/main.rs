@@ -8,6 +8,7 @@
 )]
 
 mod crash;
+mod failover;
 mod hostile;
 mod interop;
 mod lifecycle;
