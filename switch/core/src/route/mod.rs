@@ -9,8 +9,8 @@
 //!    of, the other's do as well.
 //!
 //! Two rules that both take some request, and neither of which is the more specific, are
-//! ambiguous: no table is made of them. So a request has one rule or none, whatever the order in
-//! which they stand.
+//! ambiguous: no table is made of them. Each range of a rule counts by itself. So a request has one
+//! rule or none, whatever the order in which they stand.
 //!
 //! Where the most specific card range has conditions that do not hold, the next wider one is
 //! asked. A card in no range is of no known issuer (15); a card in some, of which no rule takes

@@ -422,7 +422,7 @@ fn plain_rule() -> impl Strategy<Value = Plain> {
 /// What the module's text says of a request; None where it is ambiguous.
 fn plainly(rules: &[Plain], request: &Message) -> Option<Result<u16, Refusal>> {
     let card = request.text(2).unwrap();
-    let holding: Vec<_> = rules
+    let holding: Vec<Taking<'_>> = rules
         .iter()
         .enumerate()
         .flat_map(|(place, rule)| {
@@ -442,13 +442,24 @@ fn plainly(rules: &[Plain], request: &Message) -> Option<Result<u16, Refusal>> {
             Refusal::NoSuchIssuer
         }));
     }
-    let winner = taking.iter().find(|(place, rule, range)| {
-        taking.iter().all(|(other_place, other, others)| {
-            place == other_place || is_more_specific((rule, *range), (other, *others))
-        })
+    let wins = |one: &Taking<'_>, other: &Taking<'_>| {
+        one.0 == other.0 || is_more_specific((one.1, one.2), (other.1, other.2))
+    };
+    let decided = taking.iter().all(|one| {
+        taking
+            .iter()
+            .all(|other| wins(one, other) || wins(other, one))
     });
-    winner.map(|(place, ..)| Ok(u16::try_from(*place).unwrap()))
+    let winner = taking
+        .iter()
+        .find(|one| taking.iter().all(|other| wins(one, other)));
+    winner
+        .filter(|_| decided)
+        .map(|(place, ..)| Ok(u16::try_from(*place).unwrap()))
 }
+
+/// A rule, by its place, and the range of it that holds a card.
+type Taking<'a> = (usize, &'a Plain, (u64, u64));
 
 /// A card, of eight digits, of every stretch of cards that the rules tell apart.
 fn cards_told_apart(rules: &[Plain]) -> BTreeSet<u32> {
