@@ -101,6 +101,23 @@ fn a_card_shorter_than_a_range_is_given_by_is_not_in_it() {
 }
 
 #[test]
+fn the_last_card_of_a_range_is_in_it_though_another_begins_there() {
+    let table = RouteTable::new(
+        &[
+            rule("all", &["4000000000000000000..4000000000000000005"], &[0]),
+            with(rule("the last", &["4000000000000000005"], &[1]), |it| {
+                it.processing_codes(&texts(&["20"])).unwrap()
+            }),
+        ],
+        2,
+    )
+    .unwrap();
+    assert_eq!(first(&table, &request("4000000000000000005")), Ok(0));
+    let beyond = first(&table, &request("4000000000000000006"));
+    assert_eq!(beyond, Err(Refusal::NoSuchIssuer));
+}
+
+#[test]
 fn every_condition_must_hold_and_what_no_rule_takes_has_no_route() {
     let conditions = |conditions: Conditions| {
         conditions
