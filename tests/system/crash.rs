@@ -20,6 +20,8 @@ pub(crate) const CARDS: u32 = 20;
 const CONNECTIONS: u32 = 4;
 const WINDOW: usize = 16;
 const AMOUNT: u64 = 100;
+/// Requests in flight under load: all windows.
+pub(crate) const LOAD_IN_FLIGHT: u64 = 64;
 
 /// What a client learned of its requests: RRN to response code.
 pub(crate) type Seen = HashMap<String, String>;

@@ -15,7 +15,7 @@ use support::messages::{inquiry, purchase, repeat, reversal};
 use support::proxy::Proxy;
 use support::world::{ISSUER_OPTIONS, World};
 
-use crate::crash::{CARDS, Seen, load_while};
+use crate::crash::{CARDS, LOAD_IN_FLIGHT, Seen, load_while};
 use crate::programs;
 
 const WHOLE: i64 = 500_000;
@@ -76,6 +76,13 @@ fn until_link(world: &World, place: u8, up: u64) {
     eventually(&name, || world.metric(&name) == up);
 }
 
+/// Freezes the issuer, and waits until every request of the load is in flight to it.
+fn until_all_wait(world: &World, issuer: &str) {
+    world.issuer.stop(true);
+    let name = format!("switch_in_flight_requests{{issuer={issuer:?}}}");
+    eventually(&name, || world.metric(&name) == LOAD_IN_FLIGHT);
+}
+
 /// Requests and reversals given to a link.
 fn sent(world: &World, issuer: &str, place: u8) -> u64 {
     world.metric(&format!(
@@ -132,6 +139,9 @@ fn the_backup_takes_over_when_the_primary_is_killed_under_load_and_nothing_is_gi
         let before = sent(&world, "backup", 0);
         seen.extend(load_while(&mut world, |world| {
             std::thread::sleep(Duration::from_millis(200));
+            if round == 2 {
+                until_all_wait(world, "primary");
+            }
             world.issuer.kill();
             std::thread::sleep(Duration::from_millis(200));
         }));
@@ -271,8 +281,10 @@ fn a_link_lost_under_load_is_reversed_on_the_other_and_nothing_is_sent_twice() {
     }
     let seen = load_while(&mut world, |world| {
         std::thread::sleep(Duration::from_millis(600));
+        until_all_wait(world, "prepaid");
         proxies[0].cut();
         until_link(world, 0, 0);
+        world.issuer.stop(false);
         eventually("all is reversed on the other", || {
             world.metric("switch_reversals_pending") == 0
         });
