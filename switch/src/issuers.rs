@@ -31,6 +31,8 @@ pub(crate) struct Pool {
     queue: mpsc::Receiver<ToPool>,
     directory: Arc<Directory>,
     metrics: PoolMetrics,
+    /// What happened on one member, while it is handled.
+    events: Vec<Event<Token>>,
     /// Answers of this batch, by connection.
     deliveries: HashMap<ConnectionId, Vec<Answer>>,
 }
@@ -103,6 +105,7 @@ impl Pool {
             queue,
             directory,
             metrics: PoolMetrics::new(first),
+            events: Vec::new(),
             deliveries: HashMap::new(),
         }
     }
@@ -198,10 +201,11 @@ impl Pool {
 
     fn handle_members(&mut self, leaving: Leaving) {
         let now = iso8583_link::now();
-        let mut events = Vec::new();
+        // Its room is kept from batch to batch.
+        let mut events = core::mem::take(&mut self.events);
         for place in 0..self.members.len() {
             let Some(member) = self.members.get_mut(place) else {
-                return;
+                break;
             };
             let (id, closed) = (member.id, member.happened(&mut events));
             self.note_link(now, place);
@@ -222,6 +226,7 @@ impl Pool {
                 self.close(place, leaving);
             }
         }
+        self.events = events;
     }
 
     /// A connection is no more: what was sent on it and not answered is given up.
