@@ -124,7 +124,7 @@ impl Request {
     /// and what names its original.
     pub(crate) fn follows(&self) -> bool {
         let mti = self.message.mti();
-        mti.is_repeat() || mti.class() == Class::Reversal || self.message.has(90)
+        mti.is_repeat() || self.is_reversal() || self.message.has(90)
     }
 
     /// The keys its original may have: the one DE 90 names; without DE 90, and for a reversal,
@@ -139,7 +139,7 @@ impl Request {
             });
             return [key, None];
         }
-        if message.mti().class() != Class::Reversal {
+        if !self.is_reversal() {
             return [None, None];
         }
         let field = |de| message.field(de).unwrap_or_default();
@@ -148,7 +148,11 @@ impl Request {
 
     /// Is it to be kept in mind who was given it? What moves no money may be asked of anyone.
     pub(crate) fn is_remembered(&self) -> bool {
-        self.message.mti().class() != Class::Reversal && !self.is_inquiry()
+        !self.is_reversal() && !self.is_inquiry()
+    }
+
+    pub(crate) fn is_reversal(&self) -> bool {
+        self.message.mti().class() == Class::Reversal
     }
 
     fn is_inquiry(&self) -> bool {

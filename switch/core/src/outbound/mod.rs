@@ -370,6 +370,12 @@ impl Outbound {
             self.whereabouts
                 .went_elsewhere(now.instant, request.key, link.group);
         }
+        if self.groups.len() > 1 && request.is_reversal() {
+            // An original that comes after its reversal must meet it.
+            for original in request.originals().into_iter().flatten() {
+                self.whereabouts.went(now.instant, original, link.group);
+            }
+        }
     }
 
     fn handle_request_unsent(&mut self, now: Now, id: u64, message: Message, refusal: Refusal) {

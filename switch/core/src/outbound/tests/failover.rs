@@ -300,6 +300,18 @@ fn the_reversal_of_what_is_in_flight_to_the_backup_goes_there_and_an_unknown_one
 }
 
 #[test]
+fn an_original_that_comes_after_its_reversal_is_not_given_to_another() {
+    let mut kit = two_groups();
+    let reversal = referring(Mti::REVERSAL_ADVICE, &purchase());
+    assert_eq!(kit.approved(reversal).group, FIRST);
+    kit.set_group(0, false);
+    let down = (Refusal::IssuerDown, "91".to_owned());
+    assert_eq!(kit.refused(purchase()), down);
+    kit.set_group(0, true);
+    assert_eq!(kit.given(purchase()).0.group, FIRST, "which refuses it");
+}
+
+#[test]
 fn an_undelivered_approval_of_the_backup_is_reversed_there() {
     let mut kit = two_groups();
     kit.set_group(0, false);
