@@ -16,11 +16,16 @@
 //! 5. **delivered**: the shell hands the answer to the acquirer's link, or
 //!    [`Outbound::handle_undeliverable`] reverses what it approved
 //!
+//! What must outlive the process is handed to the shell as records ([`Outbound::records`]): which
+//! money requests are at an issuer, before they leave; what became of them, before their answers
+//! leave; and reversals, which are sent, and told of, only when they are durable.
+//!
 //! Whoever holds the [`Request`] owns the transaction: the acquirer's side until it is routed,
 //! the outbound machine until it is answered.
 
 mod inbound;
 mod outbound;
+mod record;
 mod refusal;
 mod request;
 mod route;
@@ -29,6 +34,7 @@ pub use inbound::{Admission, Inbound};
 pub use outbound::{
     Balance, GroupSettings, LinkId, MemorySettings, Outbound, OutboundSettings, Output, Token,
 };
+pub use record::{BootId, NotRecords, Recovered, Replay, Unknown};
 pub use refusal::Refusal;
 pub use request::{Answer, ConnectionId, Request, Undo};
 pub use route::{

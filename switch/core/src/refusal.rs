@@ -47,6 +47,9 @@ pub enum Refusal {
     /// repeat's.
     #[error("the original was reversed")]
     Reversed,
+    /// The journal cannot be written: money that moves could be lost.
+    #[error("the journal cannot be written")]
+    JournalFailed,
     /// The switch stops: nothing new is begun.
     #[error("the switch is stopping")]
     Stopping,
@@ -70,6 +73,7 @@ impl Refusal {
             | Self::Stopping => ResponseCode::ISSUER_INOPERATIVE,
             Self::InvalidResponse => ResponseCode::INVALID_RESPONSE,
             Self::Duplicate | Self::Reversed => ResponseCode::DUPLICATE,
+            Self::JournalFailed => ResponseCode::SYSTEM_MALFUNCTION,
         }
     }
 
@@ -90,12 +94,13 @@ impl Refusal {
             Self::Duplicate => "duplicate",
             Self::BeingReversed => "being_reversed",
             Self::Reversed => "reversed",
+            Self::JournalFailed => "journal_failed",
             Self::Stopping => "stopping",
         }
     }
 
     /// Every reason, for registering metrics ahead.
-    pub const LABELS: [&'static str; 14] = [
+    pub const LABELS: [&'static str; 15] = [
         "format",
         "unsupported_message",
         "no_such_issuer",
@@ -109,6 +114,7 @@ impl Refusal {
         "duplicate",
         "being_reversed",
         "reversed",
+        "journal_failed",
         "stopping",
     ];
 }

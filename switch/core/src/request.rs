@@ -131,13 +131,8 @@ impl Request {
     /// those under its own DE 11, first of class 2, then of class 1.
     pub(crate) fn originals(&self) -> [Option<FieldKey>; 2] {
         let message = &self.message;
-        if let Some(value) = message.field(90) {
-            let original = OriginalData::try_from(value).ok();
-            let key = original.map(|original| {
-                let (stan, sent) = (original.stan(), original.transmission());
-                original_key(message, original.mti().class_digit(), stan, sent)
-            });
-            return [key, None];
+        if message.has(90) {
+            return [key_of_original(message), None];
         }
         if !self.is_reversal() {
             return [None, None];
@@ -181,13 +176,6 @@ impl Request {
         keep_echo_of_48(&mut self.message);
     }
 
-    /// Names the transaction to people, without the card.
-    pub(crate) fn reference(&self) -> String {
-        let text = |de| self.message.text(de).unwrap_or("-").trim_end().to_owned();
-        let [stan, rrn, acquirer, terminal] = [11, 37, 32, 41].map(text);
-        format!("STAN {stan} RRN {rrn} acquirer {acquirer} terminal {terminal}")
-    }
-
     fn restore(&self, answer: &mut Message) {
         answer.set_header(self.theirs.header.map(Tpdu::swapped));
         for de in self.theirs.added.iter() {
@@ -198,6 +186,13 @@ impl Request {
             None => answer.remove(33),
         };
     }
+}
+
+/// Names a transaction to people, without the card.
+pub(crate) fn reference(message: &Message) -> String {
+    let text = |de| message.text(de).unwrap_or("-").trim_end().to_owned();
+    let [stan, rrn, acquirer, terminal] = [11, 37, 32, 41].map(text);
+    format!("STAN {stan} RRN {rrn} acquirer {acquirer} terminal {terminal}")
 }
 
 /// The duplicate key of a message.
@@ -211,6 +206,14 @@ fn key_elements(message: &Message) -> &'static [u8] {
     } else {
         &KEY_WITHOUT_LOCAL_TIME
     }
+}
+
+/// The key of the original that DE 90 names.
+pub(crate) fn key_of_original(referring: &Message) -> Option<FieldKey> {
+    let original = OriginalData::try_from(referring.field(90)?).ok()?;
+    let (stan, sent) = (original.stan(), original.transmission());
+    let class = original.mti().class_digit();
+    Some(original_key(referring, class, stan, sent))
 }
 
 /// The duplicate key of an original: DE 32, 41, 42, 12, 13 and 37 of what refers to it are its own

@@ -14,6 +14,7 @@
 
 mod group;
 mod reversal;
+mod store;
 mod whereabouts;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -23,14 +24,17 @@ use iso8583::element::ResponseCode;
 use iso8583::session::Now;
 use iso8583::{FieldKey, Message};
 
+pub(crate) use self::reversal::OF_THE_ORIGINAL;
+
 pub use self::group::{Balance, GroupSettings, LinkId};
 pub use self::whereabouts::MemorySettings;
 
 use self::group::{Group, Tried};
 use self::reversal::Reversals;
+use self::store::Store;
 use self::whereabouts::Whereabouts;
 use crate::refusal::Refusal;
-use crate::request::{Answer, Request, Undo, response_code};
+use crate::request::{Answer, Request, Undo, reference, response_code};
 use crate::route::{Choices, GroupId};
 
 /// Bounds of a machine.
@@ -111,6 +115,7 @@ pub struct Outbound {
     next_token: u64,
     reversals: Reversals,
     whereabouts: Whereabouts,
+    store: Store,
     outputs: VecDeque<Output>,
 }
 
@@ -139,6 +144,7 @@ impl Outbound {
             next_token: 0,
             reversals: Reversals::new(each()),
             whereabouts: Whereabouts::new(settings.memory),
+            store: Store::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -192,6 +198,9 @@ impl Outbound {
         if self.reversals.undid(&request.key) {
             return self.refuse(&request, Refusal::Reversed);
         }
+        if self.store.has_failed() && request.moves_money() {
+            return self.refuse(&request, Refusal::JournalFailed);
+        }
         self.bind(&mut request);
         let groups = request.choices.iter();
         match self.place(now, &request, groups, Tried::default(), Refusal::IssuerDown) {
@@ -221,12 +230,14 @@ impl Outbound {
                     Some(code) => self.deliver(in_flight, answer, code),
                     None => self.give_up(now, &in_flight, Refusal::InvalidResponse),
                 }
+                self.store.closed(id);
             }
             Token::Reversal(id) => {
                 let Some((group, original)) = self.reversals.reference(id) else {
                     return;
                 };
                 let output = if self.reversals.answered(now.instant, id, code) {
+                    self.store.reversed(id);
                     Output::ReversalAcknowledged(group)
                 } else {
                     Output::ReversalUnanswered {
@@ -256,7 +267,7 @@ impl Outbound {
     pub fn handle_undeliverable(&mut self, now: Now, undo: &Undo) {
         if undo.undelivered() {
             let reason = ResponseCode::SUSPECTED_MALFUNCTION;
-            self.reverse(now, &undo.request, undo.group, reason);
+            self.reverse(now, &undo.request, undo.group, reason, Vec::new());
         }
     }
 
@@ -346,6 +357,9 @@ impl Outbound {
         request.forget_sensitive();
         self.by_key.insert(request.key, id);
         self.enter(now, &request, link);
+        if request.moves_money() {
+            self.store.sent(id, link.group, &request.message);
+        }
         self.in_flight.insert(
             id,
             InFlight {
@@ -401,6 +415,7 @@ impl Outbound {
             | Refusal::Duplicate
             | Refusal::BeingReversed
             | Refusal::Reversed
+            | Refusal::JournalFailed
             | Refusal::Stopping => Err(refusal),
         };
         match next {
@@ -409,6 +424,9 @@ impl Outbound {
                     in_flight.tried = Tried::default();
                 }
                 in_flight.link = link;
+                if in_flight.request.moves_money() {
+                    self.store.sent(id, link.group, &in_flight.request.message);
+                }
                 self.enter(now, &in_flight.request, link);
                 self.by_key.insert(in_flight.request.key, id);
                 self.in_flight.insert(id, in_flight);
@@ -423,6 +441,7 @@ impl Outbound {
                 if choices.first() != Some(left.group) {
                     self.whereabouts.did_not_go(&in_flight.request.key);
                 }
+                self.store.closed(id);
                 in_flight
                     .requests()
                     .for_each(|request| self.refuse(request, refusal));
@@ -492,6 +511,7 @@ impl Outbound {
             Token::Request(id) => {
                 if let Some(in_flight) = self.take_sent(now, id) {
                     self.give_up(now, &in_flight, refusal);
+                    self.store.closed(id);
                 }
             }
             Token::Reversal(id) => {
@@ -508,27 +528,38 @@ impl Outbound {
         }
     }
 
-    /// What the issuer did is not known: the acquirer hears that, and the issuer is told to undo.
+    /// What the issuer did is not known: the issuer is told to undo, and the acquirer hears that
+    /// once this cannot be lost any more.
     fn give_up(&mut self, now: Now, in_flight: &InFlight, refusal: Refusal) {
+        let refused = in_flight.requests().flat_map(|request| {
+            let answer = request.refuse(refusal);
+            [Output::Refused(refusal), Output::Answer(answer)]
+        });
         if in_flight.request.moves_money() {
             let group = in_flight.link.group;
             let reason = ResponseCode::RESPONSE_TOO_LATE;
-            self.reverse(now, &in_flight.request, group, reason);
+            self.reverse(now, &in_flight.request, group, reason, refused.collect());
+        } else {
+            self.outputs.extend(refused);
         }
-        in_flight
-            .requests()
-            .for_each(|request| self.refuse(request, refusal));
     }
 
-    fn reverse(&mut self, now: Now, request: &Request, group: GroupId, reason: ResponseCode) {
-        self.reversals.push(now, request, group, reason);
-        let original = request.reference();
+    /// Queues a reversal; the outputs wait until it is durable.
+    fn reverse(
+        &mut self,
+        now: Now,
+        request: &Request,
+        group: GroupId,
+        reason: ResponseCode,
+        then: Vec<Output>,
+    ) {
+        let id = self.reversals.push(now, &request.message, group, reason);
         self.outputs.push_back(Output::ReversalQueued {
             group,
             reason,
-            original,
+            original: reference(&request.message),
         });
-        self.send_reversals(now.instant);
+        self.keep_reversal(now, id, then);
     }
 
     fn send_reversals(&mut self, now: Instant) {
@@ -561,4 +592,4 @@ impl InFlight {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,9 +1,9 @@
 //! Reversals of our own: 0420 at once, then 0421 until the issuer acknowledges.
 //!
 //! ```text
-//! Due(at) ──sent──▶ Sent ──00, 21, 25, 94──▶ gone
-//!    ▲               │
-//!    └── later, 0421 ┴── no answer, another code
+//! Storing ──durable──▶ Due(at) ──sent──▶ Sent ──00, 21, 25, 94──▶ gone
+//!                         ▲               │
+//!                         └── later, 0421 ┴── no answer, another code
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -14,7 +14,7 @@ use iso8583::session::Now;
 use iso8583::{FieldKey, Message, Mti};
 
 use crate::outbound::GroupSettings;
-use crate::request::Request;
+use crate::request::{duplicate_key, key_of_original, reference};
 use crate::route::GroupId;
 
 /// The reversals of the groups of a machine, each group's oldest first. Their number is bounded by
@@ -42,13 +42,15 @@ struct Lane {
     retry: Duration,
     retry_max: Duration,
     count: usize,
+    /// Those not known to be durable yet.
+    storing: usize,
     /// Those not under way, by the time they are due and by age.
     due: BTreeSet<(Instant, u64)>,
 }
 
 impl Lane {
     fn under_way(&self) -> usize {
-        self.count - self.due.len()
+        self.count - self.storing - self.due.len()
     }
 }
 
@@ -72,6 +74,7 @@ impl Reversals {
                 retry: settings.reversal_retry,
                 retry_max: settings.reversal_retry_max,
                 count: 0,
+                storing: 0,
                 due: BTreeSet::new(),
             };
             (group, lane)
@@ -114,28 +117,70 @@ impl Reversals {
         Some((reversal.group, reversal.reference.clone()))
     }
 
+    /// Adds one for an original, which is not sent before it is durable ([`Reversals::stored`]).
     pub(super) fn push(
         &mut self,
         now: Now,
-        request: &Request,
+        original: &Message,
         group: GroupId,
         reason: ResponseCode,
-    ) {
+    ) -> u64 {
+        let reversal = message(now, original, reason);
+        self.add(group, duplicate_key(original), reversal)
+    }
+
+    /// One of an earlier run, which may have been sent: a repeat.
+    pub(super) fn push_again(&mut self, group: GroupId, mut reversal: Message) -> u64 {
+        reversal.set_mti(reversal.mti().repeat());
+        let key = key_of_original(&reversal).unwrap_or_else(|| duplicate_key(&reversal));
+        self.add(group, key, reversal)
+    }
+
+    fn add(&mut self, group: GroupId, original: FieldKey, message: Message) -> u64 {
+        let id = self.next_id;
         let Some(lane) = self.lanes.get_mut(&group) else {
-            return;
+            return id;
         };
         let reversal = Reversal {
             group,
-            original: request.key,
-            reference: request.reference(),
-            message: message(now, &request.message, reason),
+            original,
+            reference: reference(&message),
+            message,
             wait: lane.retry,
         };
         lane.count += 1;
-        lane.due.insert((now.instant, self.next_id));
-        *self.originals.entry(request.key).or_default() += 1;
-        self.queue.insert(self.next_id, reversal);
-        self.next_id = self.next_id.wrapping_add(1);
+        lane.storing += 1;
+        *self.originals.entry(original).or_default() += 1;
+        self.queue.insert(id, reversal);
+        self.next_id = id.wrapping_add(1);
+        id
+    }
+
+    /// A reversal, as it is sent next.
+    pub(super) fn message(&self, id: u64) -> Option<(GroupId, &Message)> {
+        let reversal = self.queue.get(&id)?;
+        Some((reversal.group, &reversal.message))
+    }
+
+    /// It is durable: it may be sent.
+    pub(super) fn stored(&mut self, now: Instant, id: u64) {
+        if let Some(reversal) = self.queue.get(&id)
+            && let Some(lane) = self.lanes.get_mut(&reversal.group)
+        {
+            lane.storing = lane.storing.saturating_sub(1);
+            lane.due.insert((now, id));
+        }
+    }
+
+    /// Ids of earlier runs are not used again.
+    pub(super) fn begin_at(&mut self, id: u64) {
+        self.next_id = self.next_id.max(id);
+    }
+
+    /// All of them, each with who has to acknowledge it.
+    pub(super) fn each(&self) -> impl Iterator<Item = (u64, GroupId, &Message)> {
+        let queue = self.queue.iter();
+        queue.map(|(id, reversal)| (*id, reversal.group, &reversal.message))
     }
 
     /// A group's first that is due, if its window has room. It is under way then.
@@ -236,7 +281,7 @@ impl Reversals {
 
 /// What a reversal repeats of its original (domain §2.2); DE 11 as well: the switch has no trace
 /// numbers of its own, and the class tells the two apart.
-const OF_THE_ORIGINAL: [u8; 18] = [
+pub(crate) const OF_THE_ORIGINAL: [u8; 18] = [
     2, 3, 4, 11, 12, 13, 15, 18, 22, 23, 25, 32, 33, 37, 38, 41, 42, 49,
 ];
 

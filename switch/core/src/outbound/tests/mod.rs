@@ -4,6 +4,7 @@
 )]
 
 mod failover;
+mod store;
 
 use std::time::Duration;
 
@@ -129,7 +130,7 @@ pub(super) fn code(message: &Message) -> &str {
     message.text(39).unwrap()
 }
 
-pub(super) fn purchase() -> Message {
+pub(crate) fn purchase() -> Message {
     let mut message = Message::new(Mti::FINANCIAL_REQUEST);
     for (de, value) in [
         (2, "9999990100000005"),

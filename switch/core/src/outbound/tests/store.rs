@@ -1,0 +1,234 @@
+//! What outlives the process: records before anything leaves, reversals only when durable.
+
+use super::*;
+use crate::record::{Recovered, Replay};
+
+const BOOT: [u8; 16] = [7; 16];
+
+fn names() -> Vec<(GroupId, String)> {
+    vec![(FIRST, "prepaid".to_owned())]
+}
+
+/// A machine that keeps records, and all the records it kept.
+struct Kept {
+    kit: Kit,
+    journal: Vec<Vec<u8>>,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self::after(Recovered::default())
+    }
+
+    fn after(recovered: Recovered) -> Self {
+        let mut kit = Kit::up();
+        kit.outbound.begin(kit.now, BOOT, names(), recovered);
+        let mut kept = Self {
+            kit,
+            journal: Vec::new(),
+        };
+        kept.write();
+        kept
+    }
+
+    /// Writes what is to be written; the mark to report when it is durable.
+    fn write(&mut self) -> u64 {
+        self.journal.push(self.kit.outbound.records().to_vec());
+        let mark = self.kit.outbound.records_written();
+        assert_eq!(self.kit.outbound.records(), []);
+        mark
+    }
+
+    /// What is left if the process dies now, at this boot or another.
+    fn left(&self, boot: [u8; 16]) -> Recovered {
+        let mut replay = Replay::default();
+        for batch in &self.journal {
+            replay.apply(batch).unwrap();
+        }
+        let today = |name: &str| (name == "prepaid").then_some(FIRST);
+        replay.finish(boot, 0, today).unwrap()
+    }
+}
+
+#[test]
+fn a_purchase_is_recorded_before_it_leaves_and_closed_before_its_answer_does() {
+    let mut kept = Kept::new();
+    let (token, forwarded) = kept.kit.sent(purchase());
+    kept.write();
+    assert_eq!(kept.left(BOOT).open(), 1);
+    assert_eq!(kept.left([8; 16]).unknown.len(), 1);
+    kept.kit
+        .outbound
+        .handle_answer(kept.kit.now, token, approval(&forwarded));
+    assert_eq!(kept.kit.answers().len(), 1);
+    kept.write();
+    assert!(kept.left(BOOT).is_empty());
+}
+
+#[test]
+fn an_inquiry_leaves_no_record() {
+    let mut kept = Kept::new();
+    let mut inquiry = purchase();
+    inquiry.set(3, b"310000");
+    kept.kit.sent(inquiry);
+    assert_eq!(kept.kit.outbound.records(), []);
+}
+
+#[test]
+fn what_no_link_took_is_closed() {
+    let mut kept = Kept::new();
+    let (token, message) = kept.kit.sent(purchase());
+    let refusal = Refusal::IssuerDown;
+    kept.kit
+        .outbound
+        .handle_unsent(kept.kit.now, token, message, refusal);
+    kept.write();
+    assert!(kept.left(BOOT).is_empty());
+}
+
+#[test]
+fn ninety_one_and_the_reversal_wait_until_the_reversal_is_durable() {
+    let mut kept = Kept::new();
+    let (token, _) = kept.kit.sent(purchase());
+    kept.write();
+    kept.kit.outbound.handle_timed_out(kept.kit.now, token);
+    let told = kept.kit.outputs();
+    assert!(
+        matches!(told[..], [Output::ReversalQueued { .. }]),
+        "{told:?}"
+    );
+    // The acquirer repeats meanwhile: it must not be approved again.
+    let repeated: Vec<Message> = kept
+        .kit
+        .ask(purchase())
+        .into_iter()
+        .filter_map(answer)
+        .collect();
+    assert_eq!(code(&repeated[0]), "91");
+    let mark = kept.write();
+    assert_eq!(
+        (kept.left(BOOT).open(), kept.left(BOOT).reversals()),
+        (0, 1)
+    );
+    kept.kit.outbound.handle_stored(kept.kit.now, mark - 1);
+    assert!(kept.kit.outputs().is_empty());
+    assert_eq!(kept.kit.outbound.poll_timeout(), None);
+    kept.kit.outbound.handle_stored(kept.kit.now, mark);
+    let outputs = kept.kit.outputs();
+    let [
+        Output::Send { token, message, .. },
+        Output::Refused(Refusal::TimedOut),
+        Output::Answer(refused),
+    ] = &outputs[..]
+    else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!(
+        (code(&refused.message), message.mti().to_string()),
+        ("91", "0420".to_owned())
+    );
+    let mut acknowledged = Message::new("0430".parse().unwrap());
+    acknowledged.set(39, b"00");
+    kept.kit
+        .outbound
+        .handle_answer(kept.kit.now, *token, acknowledged);
+    kept.write();
+    assert!(kept.left(BOOT).is_empty());
+}
+
+#[test]
+fn a_process_that_died_leaves_its_requests_and_reversals_to_the_next() {
+    let mut kept = Kept::new();
+    kept.kit.sent(purchase());
+    let mut second = purchase();
+    second.set(11, b"000124");
+    let (token, _) = kept.kit.sent(second.clone());
+    kept.kit.outbound.handle_timed_out(kept.kit.now, token);
+    kept.write();
+    let mut next = Kept::after(kept.left(BOOT));
+    // Once more, so that what is left is left from its own records.
+    next = Kept::after(next.left(BOOT));
+    let mark = next.write();
+    next.kit.outbound.handle_stored(next.kit.now, mark);
+    let mut sent: Vec<Message> = next
+        .kit
+        .outputs()
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Send { message, .. } => Some(message),
+            _ => None,
+        })
+        .collect();
+    sent.sort_by_key(|message| message.field(11).map(<[u8]>::to_vec));
+    let says: Vec<_> = sent
+        .iter()
+        .map(|message| {
+            (
+                message.mti().to_string(),
+                message.text(11),
+                message.text(90),
+            )
+        })
+        .collect();
+    let original = |stan| format!("0200{stan}03150230150000045000100000999001");
+    assert_eq!(
+        says,
+        [
+            (
+                "0421".to_owned(),
+                Some("000123"),
+                Some(&*original("000123"))
+            ),
+            (
+                "0421".to_owned(),
+                Some("000124"),
+                Some(&*original("000124"))
+            ),
+        ]
+    );
+    // What is being undone is not approved again.
+    let repeated: Vec<Message> = next
+        .kit
+        .ask(second)
+        .into_iter()
+        .filter_map(answer)
+        .collect();
+    assert_eq!(code(&repeated[0]), "91");
+}
+
+#[test]
+fn a_checkpoint_holds_all_that_is_open() {
+    let mut kept = Kept::new();
+    kept.kit.sent(purchase());
+    let mut second = purchase();
+    second.set(11, b"000124");
+    let (token, _) = kept.kit.sent(second);
+    kept.kit.outbound.handle_timed_out(kept.kit.now, token);
+    kept.write();
+    kept.journal.clear();
+    kept.kit.outbound.checkpoint();
+    kept.write();
+    let left = kept.left(BOOT);
+    assert_eq!((left.open(), left.reversals()), (1, 1));
+}
+
+#[test]
+fn money_does_not_move_where_records_cannot_be_kept() {
+    let mut kept = Kept::new();
+    let (token, _) = kept.kit.sent(purchase());
+    kept.kit.outbound.handle_timed_out(kept.kit.now, token);
+    kept.kit.outbound.handle_journal_failed();
+    assert!(kept.kit.answers().is_empty());
+    let mut second = purchase();
+    second.set(11, b"000124");
+    let refused: Vec<Message> = kept
+        .kit
+        .ask(second.clone())
+        .into_iter()
+        .filter_map(answer)
+        .collect();
+    assert_eq!(code(&refused[0]), "96");
+    second.set(3, b"310000");
+    let asked = kept.kit.ask(second);
+    assert!(matches!(asked[..], [Output::Send { .. }]), "{asked:?}");
+}
