@@ -22,6 +22,8 @@ pub(crate) struct Member {
     /// Whether it was up when last asked.
     was_up: bool,
     metrics: MemberMetrics,
+    /// How many were queued and not yet counted.
+    queued: u64,
     /// What happened since it was last asked.
     events: Vec<Event<Token>>,
     closed: Option<Closed>,
@@ -48,6 +50,7 @@ impl Member {
             state: State::connecting(Connector::new(address)),
             was_up: false,
             metrics,
+            queued: 0,
             events: Vec::new(),
             closed: None,
         }
@@ -75,6 +78,9 @@ impl Member {
                 self.state = State::Connected(link, connector);
             }),
             State::Connected(link, _) => {
+                self.metrics
+                    .sent
+                    .increment(core::mem::take(&mut self.queued));
                 let next = link.poll_next(context, &mut self.events);
                 next.map(|next| self.closed = next.err())
             }
@@ -82,9 +88,10 @@ impl Member {
         }
     }
 
-    /// Appends what happened; why the connection is no more, where it is not.
+    /// What happened, in exchange for room for what will; why the connection is no more, where it
+    /// is not.
     pub(crate) fn happened(&mut self, events: &mut Vec<Event<Token>>) -> Option<Closed> {
-        events.append(&mut self.events);
+        core::mem::swap(events, &mut self.events);
         self.closed.take()
     }
 
@@ -119,7 +126,7 @@ impl Member {
         };
         let sent = link.request(now, message, token);
         sent.map_err(|(refused, _)| refused)?;
-        self.metrics.sent.increment(1);
+        self.queued += 1;
         Ok(())
     }
 
