@@ -35,7 +35,7 @@ impl Kept {
     fn write(&mut self) -> u64 {
         self.journal.push(self.kit.outbound.records().to_vec());
         let mark = self.kit.outbound.records_written();
-        assert_eq!(self.kit.outbound.records(), []);
+        assert!(self.kit.outbound.records().is_empty());
         mark
     }
 
@@ -71,7 +71,7 @@ fn an_inquiry_leaves_no_record() {
     let mut inquiry = purchase();
     inquiry.set(3, b"310000");
     kept.kit.sent(inquiry);
-    assert_eq!(kept.kit.outbound.records(), []);
+    assert!(kept.kit.outbound.records().is_empty());
 }
 
 #[test]
