@@ -22,12 +22,13 @@ use crate::tree::TREE;
 /// Which of our crates each crate may depend on, dev-dependencies included. An arrow that is not
 /// here does not exist: programs never know programs, simulators never the switch (one that shares
 /// its logic cannot find its faults), and nobody knows `demo`, `tests` or `benches`.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("iso8583", &["iso8583-derive"]),
     ("iso8583-derive", &[]),
     ("iso8583-link", &["iso8583"]),
     ("iso8583-cli", &["iso8583", "iso8583-link"]),
     ("iso8583-fuzz", &["iso8583", "iso8583-cli"]),
+    ("journal", &[]),
     ("switch-core", &["iso8583"]),
     ("telemetry", &[]),
     (

@@ -1,0 +1,171 @@
+use super::{open, record, settings};
+use crate::testing::{Crash, Random, SimDisk};
+use crate::{Journal, Position, WriteError};
+
+/// What was appended since the journal was begun, and what the journal said of it.
+#[derive(Default)]
+struct Model {
+    /// Each record and its position, once it was written.
+    records: Vec<(Vec<u8>, Option<Position>)>,
+    synced: Position,
+    /// Records at or behind it are needed.
+    needed_from: Position,
+}
+
+/// One life of the process after another on one disk, each ended by a crash at a random step, of
+/// recovery too. After each: what was synced is there, or, if only the process died, all that was
+/// written; in order, without gaps, and nothing that was never appended.
+fn lives(seed: u64) -> Vec<Crash> {
+    let mut random = Random(seed);
+    let mut disk = SimDisk::new(seed);
+    let mut model = Model::default();
+    let mut crashes = Vec::new();
+    let mut journal = Some(open(&disk).unwrap().0);
+    for _ in 0..6 {
+        disk.power_off_after(below(&mut random, 120));
+        if random.below(4) == 0 {
+            disk.set_bytes_max(1_000 + below(&mut random, 6_000));
+        }
+        if random.below(8) == 0 {
+            disk.fail_syncs();
+        }
+        if let Some(journal) = journal.take() {
+            model.live(journal, &mut random);
+        }
+        disk.set_bytes_max(u64::MAX);
+        let mut worst = Crash::Process;
+        for steps in [below(&mut random, 20), below(&mut random, 40), u64::MAX] {
+            let crash = [Crash::Process, Crash::Machine][random.below(2)];
+            crashes.push(crash);
+            if crash == Crash::Machine {
+                worst = crash;
+            }
+            disk = disk.crash(crash);
+            disk.power_off_after(steps);
+            match open(&disk) {
+                Ok((opened, recovered, found)) => {
+                    assert_eq!(recovered.records, u64::try_from(found.len()).unwrap());
+                    model.check(&found, worst, seed);
+                    journal = Some(opened);
+                    break;
+                }
+                Err(error) => assert!(steps < u64::MAX, "{seed}: {error}"),
+            }
+        }
+    }
+    crashes
+}
+
+fn below(random: &mut Random, bound: usize) -> u64 {
+    u64::try_from(random.below(bound)).unwrap()
+}
+
+impl Model {
+    fn live(&mut self, mut journal: Journal, random: &mut Random) {
+        let syncer = journal.syncer();
+        loop {
+            let step = match random.below(10) {
+                0..=4 => self.write(&mut journal, random),
+                5..=7 => syncer.sync().is_ok(),
+                8 => {
+                    journal.tend();
+                    true
+                }
+                _ => {
+                    if !self.records.is_empty() {
+                        let oldest = random.below(self.records.len());
+                        if let Some(position) = self.records[oldest].1 {
+                            self.needed_from = self.needed_from.max(position);
+                            journal.forget_before(self.needed_from);
+                        }
+                    }
+                    true
+                }
+            };
+            assert!(syncer.synced() >= self.synced, "synced goes back");
+            self.synced = syncer.synced();
+            if !step {
+                break;
+            }
+        }
+    }
+
+    fn write(&mut self, journal: &mut Journal, random: &mut Random) -> bool {
+        let from = self.records.len();
+        for _ in 0..=random.below(3) {
+            let record = record(self.records.len(), random.below(120));
+            if journal.append(&record).is_err() {
+                return false;
+            }
+            self.records.push((record, None));
+        }
+        match journal.write() {
+            Ok(position) => {
+                for (_, at) in &mut self.records[from..] {
+                    *at = Some(position);
+                }
+                true
+            }
+            Err(WriteError::DiskFull { .. }) => {
+                journal.discard();
+                self.records.truncate(from);
+                random.below(4) > 0
+            }
+            Err(WriteError::Failed(_)) => false,
+        }
+    }
+
+    fn check(&mut self, found: &[(Position, Vec<u8>)], crash: Crash, seed: u64) {
+        let number = |record: &[u8]| usize::from_be_bytes(record[..8].try_into().unwrap());
+        let first = found.first().map_or(0, |(_, record)| number(record));
+        for (place, (position, bytes)) in found.iter().enumerate() {
+            let (record, at) = &self.records[first + place];
+            assert_eq!(bytes, record, "{seed}: record {}", first + place);
+            assert!(at.is_none_or(|at| at == *position), "{seed}: position");
+        }
+        let end = if found.is_empty() {
+            0
+        } else {
+            first + found.len()
+        };
+        for (place, (_, at)) in self.records.iter().enumerate() {
+            let Some(at) = at.filter(|at| *at >= self.needed_from) else {
+                continue;
+            };
+            let promised = at <= self.synced || crash == Crash::Process;
+            let there = (first..end).contains(&place);
+            assert!(
+                there || !promised,
+                "{seed}: record {place} is lost after {crash:?}"
+            );
+        }
+        // What came back is durable now, the rest never was.
+        self.records.truncate(if found.is_empty() {
+            self.forgotten()
+        } else {
+            end
+        });
+        if let Some((last, _)) = found.last() {
+            self.needed_from = self.needed_from.min(*last);
+        }
+        for ((_, at), (position, _)) in self.records.iter_mut().skip(first).zip(found) {
+            *at = Some(*position);
+            self.synced = self.synced.max(*position);
+        }
+    }
+
+    /// Records that may be gone, from the first on.
+    fn forgotten(&self) -> usize {
+        let needed = |at: &Option<Position>| at.is_none_or(|at| at >= self.needed_from);
+        let first = self.records.iter().position(|(_, at)| needed(at));
+        first.unwrap_or(self.records.len())
+    }
+}
+
+#[test]
+fn no_crash_takes_what_was_promised() {
+    let seeds = std::env::var("JOURNAL_SEEDS").map_or(1_000, |seeds| seeds.parse().unwrap());
+    let crashes: Vec<Crash> = (0..seeds).flat_map(lives).collect();
+    assert!(crashes.contains(&Crash::Machine) && crashes.contains(&Crash::Process));
+    assert_eq!(settings().sync_every, None, "the steps are ours alone");
+}
