@@ -4,10 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, zero_filled};
 use crate::format::{Header, Marks, OpenBlock, RECORD_HEAD, VERSION, segment_name};
 use crate::position::as_u64;
-use crate::recover::{Segment, recover};
+use crate::recover::{Segment, io_error, recover};
 use crate::shared::{Name, SPARE, Shared};
 use crate::{AppendError, OpenError, Position, Recovered, Settings, Syncer, WriteError};
 
@@ -50,7 +50,8 @@ impl Journal {
     /// process before had written and not synced.
     ///
     /// `waker` is called after each sync with the position up to which everything is durable, and
-    /// once when the journal fails; from the thread that synced, so it has to be swift.
+    /// with the same one again when the journal fails. It is called on the thread that synced or
+    /// failed to write, so it has to be swift, must not panic and must not sync.
     ///
     /// # Errors
     /// [`OpenError`] where the settings or the disk are not usable, durable data is damaged, or
@@ -67,10 +68,7 @@ impl Journal {
         let found = recover(&disk, settings.identity, apply)?;
         let mut complete = VecDeque::from(found.segments);
         let last = complete.pop_back();
-        let (current, name) = current(&disk, last).map_err(|(name, source)| OpenError::Io {
-            path: disk.path(&name),
-            source,
-        })?;
+        let (current, name) = current(&disk, last, settings.segment_bytes)?;
         let end = found.recovered.end;
         let shared = Arc::new(Shared::new(Box::new(disk), settings, Box::new(waker), end));
         shared.adopt(current.base, Arc::clone(&current.file), name);
@@ -282,20 +280,26 @@ impl Drop for Journal {
 }
 
 /// The segment to go on with, its header still to be written where it is the first.
-fn current(disk: &dyn Disk, last: Option<Segment>) -> Result<(Current, Name), (String, io::Error)> {
+fn current(
+    disk: &dyn Disk,
+    last: Option<Segment>,
+    segment_bytes: usize,
+) -> Result<(Current, Name), OpenError> {
+    match disk.remove(SPARE) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(io_error(disk, SPARE, error));
+        }
+        Ok(()) | Err(_) => {}
+    }
     let base = last.map_or_else(Position::default, |segment| segment.base);
     let name = segment_name(base);
-    let used = last.map_or(0, |segment| segment.end.bytes() - base.bytes());
-    let offset = usize::try_from(used).unwrap_or(usize::MAX);
     let opened = match last {
         Some(_) => disk.open(&name).map(|file| (file, Name::Durable)),
-        None => disk.create(&name).map(|file| (file, Name::New)),
+        None => zero_filled(disk, &name, segment_bytes).map(|file| (file, Name::New)),
     };
-    let (file, new) = opened.map_err(|error| (name, error))?;
-    match disk.remove(SPARE) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err((SPARE.to_owned(), error)),
-        Ok(()) | Err(_) => Ok((Current { file, base, offset }, new)),
-    }
+    let (file, new) = opened.map_err(|error| io_error(disk, &name, error))?;
+    let offset = last.map_or(0, |segment| segment.size());
+    Ok((Current { file, base, offset }, new))
 }
 
 fn is_full(error: &io::Error) -> bool {

@@ -28,6 +28,13 @@ pub(crate) struct Segment {
     pub(crate) end: Position,
 }
 
+impl Segment {
+    /// Bytes from its beginning to where its blocks end.
+    pub(crate) fn size(&self) -> usize {
+        offset(self.base, self.end)
+    }
+}
+
 /// What is left of a journal, ready to go on.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -154,7 +161,7 @@ impl Scan<'_> {
         } else if before.end < base {
             Some(Stop {
                 base: before.base,
-                offset: offset(before.base, before.end),
+                offset: before.size(),
                 reason: Damage::Missing,
             })
         } else {
@@ -302,11 +309,10 @@ impl Scan<'_> {
         for segment in doubtful {
             let name = segment_name(segment.base);
             let from = offset(segment.base, segment.base.max(synced));
-            let to = offset(segment.base, segment.end);
             let file = self.disk.open(&name);
             let again = file.and_then(|file| {
                 file.read(&mut self.bytes)?;
-                let bytes = self.bytes.get(from..to).unwrap_or_default();
+                let bytes = self.bytes.get(from..segment.size()).unwrap_or_default();
                 file.write_at(as_u64(from), bytes)?;
                 file.sync()
             });
@@ -346,7 +352,7 @@ fn offset(base: Position, position: Position) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-fn io_error(disk: &dyn Disk, name: &str, source: io::Error) -> OpenError {
+pub(crate) fn io_error(disk: &dyn Disk, name: &str, source: io::Error) -> OpenError {
     OpenError::Io {
         path: disk.path(name),
         source,

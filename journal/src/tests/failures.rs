@@ -102,29 +102,30 @@ fn a_disk_is_told_nearly_full_before_it_is_full_and_the_journal_goes_on_when_the
 fn the_rest_of_a_block_without_room_is_not_taken_for_damage() {
     let disk = SimDisk::new(1);
     let (mut journal, _, _) = open(&disk).unwrap();
-    for number in 0..3 {
+    for number in 0..6 {
         write(&mut journal, &record(number, 200));
     }
-    disk.set_bytes_max(900);
-    journal.append(&record(3, 80)).unwrap();
+    // In the second segment, which grows, as no spare was made.
+    disk.set_bytes_max(1_024 + 900);
+    journal.append(&record(6, 80)).unwrap();
     journal.write().unwrap_err();
     journal.discard();
     disk.set_bytes_max(u64::MAX);
     // Too large for what is left of the segment: the torn part stays in it, before a next one.
-    write(&mut journal, &record(3, 390));
+    write(&mut journal, &record(6, 390));
     journal.syncer().sync().unwrap();
-    write(&mut journal, &record(4, 200));
+    write(&mut journal, &record(7, 200));
     drop(journal);
-    assert_eq!(disk.names().len(), 2);
+    assert_eq!(disk.names().len(), 3);
     let (_, recovered, found) = open(&disk).unwrap();
-    assert_eq!((found.len(), recovered.cut_bytes), (5, 0));
+    assert_eq!((found.len(), recovered.cut_bytes), (8, 0));
 }
 
 #[test]
 fn no_spare_segment_is_made_that_would_fill_the_disk() {
     let disk = SimDisk::new(1);
     let (journal, _, _) = open(&disk).unwrap();
-    disk.set_bytes_max(1_024);
+    disk.set_bytes_max(2_047);
     journal.tend();
     assert!(!disk.names().contains(&"spare".to_owned()));
     disk.set_bytes_max(2_048);

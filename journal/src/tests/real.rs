@@ -4,11 +4,11 @@ use std::fmt::Error;
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _, stdout};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::{record, write};
-use crate::{Journal, OpenError, RealDisk, Recovered, Settings};
+use crate::{Journal, OpenError, Position, RealDisk, Recovered, Settings};
 
 fn settings() -> Settings {
     Settings {
@@ -36,12 +36,9 @@ fn open(folder: &Path) -> Result<(Journal, Recovered, Vec<Vec<u8>>), OpenError> 
 
 const FOLDER: &str = "JOURNAL_TEST_FOLDER";
 
-/// Not a test: the process that others start, and kill.
-#[test]
-#[ignore = "a process that other tests start and kill"]
-fn writer() {
-    let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap());
-    let (mut journal, recovered, _) = open(&folder).unwrap();
+/// What the process does that is killed: writes, and tells of each record that it is written.
+fn write_until_killed(folder: &Path) {
+    let (mut journal, recovered, _) = open(folder).unwrap();
     let first = usize::try_from(recovered.records).unwrap();
     for number in first.. {
         write(&mut journal, &record(number, 300));
@@ -51,12 +48,15 @@ fn writer() {
 
 fn start_writer(folder: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", "tests::real::writer"])
+        .args(["--exact", "--nocapture", KILL_TEST])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
 }
+
+const KILL_TEST: &str =
+    "tests::real::what_was_written_survives_kill_9_and_two_processes_are_refused";
 
 fn written(line: &str) -> Option<usize> {
     line.strip_prefix("written ")?.parse().ok()
@@ -64,6 +64,9 @@ fn written(line: &str) -> Option<usize> {
 
 #[test]
 fn what_was_written_survives_kill_9_and_two_processes_are_refused() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return write_until_killed(Path::new(&folder));
+    }
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("made/for/it");
     let mut last = 0;
@@ -119,4 +122,25 @@ fn files_are_their_owners_only_and_the_next_segment_is_zero_filled() {
     assert_eq!(spare, vec![0; 64 * 1_024]);
     let (_, recovered, records) = open(folder.path()).unwrap();
     assert_eq!((records.len(), recovered.cut_bytes), (400, 0));
+}
+
+#[test]
+fn appending_and_writing_take_no_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = RealDisk::open(folder.path()).unwrap();
+    let by_hand = Settings {
+        sync_every: None,
+        ..settings()
+    };
+    let none = |_: Position, _: &[u8]| Ok::<_, Error>(());
+    let (mut journal, _) = Journal::open(disk, by_hand, |_| {}, none).unwrap();
+    let record = record(0, 300);
+    let taken = allocation_counter::measure(|| {
+        for _ in 0..50 {
+            journal.append(&record).unwrap();
+            journal.append(&record).unwrap();
+            journal.write().unwrap();
+        }
+    });
+    assert_eq!(taken.count_total, 0);
 }
