@@ -14,12 +14,13 @@ use crate::directory::Directory;
 use crate::latency::Latency;
 
 /// Serves until `shutdown`: `/metrics`, `/healthz` (the process answers), `/readyz` (and an
-/// issuer's link is up).
+/// issuer's link is up), `/v1/unknown` (requests of which nobody knows what became).
 pub(crate) async fn serve(
     listener: TcpListener,
     directory: Arc<Directory>,
     latency: Arc<Latency>,
     render: RenderMetrics,
+    unknown: Vec<String>,
     shutdown: CancellationToken,
 ) {
     let metrics = move || async move {
@@ -40,7 +41,8 @@ pub(crate) async fn serve(
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready));
+        .route("/readyz", get(ready))
+        .route("/v1/unknown", get(|| async { axum::Json(unknown) }));
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(async move { shutdown.cancelled().await })
         .await;

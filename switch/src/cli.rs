@@ -34,6 +34,18 @@ struct Args {
     /// Log lines as JSON objects.
     #[arg(long)]
     log_json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Make the key file under which the journal is sealed.
+    Keygen {
+        /// The file: 32 random bytes, mode 0600.
+        #[arg(long, value_name = "FILE")]
+        key_file: PathBuf,
+    },
 }
 
 /// Runs the program with these arguments, the first being its name.
@@ -52,6 +64,9 @@ pub fn main_with_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(Command::Keygen { key_file }) = &args.command {
+        return Ok(crate::keys::generate(key_file)?);
+    }
     let config = configuration(args)?;
     if args.check_config {
         config.check()?;

@@ -1,6 +1,7 @@
 //! The configuration: one TOML file, checked once at start.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct Config {
     /// How long a stopping switch waits for answers that are in flight.
     #[serde(with = "humantime_serde")]
     pub drain_timeout: Duration,
+    /// Where is kept what must outlive the process. Absent, nothing does.
+    pub journal: Option<JournalConfig>,
     /// Where acquirers connect.
     pub listener: Vec<ListenerConfig>,
     /// Who issues cards, and how they are reached.
@@ -34,6 +37,54 @@ pub struct Config {
     pub route: Vec<RouteConfig>,
     /// What is kept in mind so that a request given to one issuer never goes to another.
     pub failover: FailoverConfig,
+}
+
+/// What must outlive the process: money requests without an outcome, reversals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JournalConfig {
+    /// Folder of the journals, one in it for each pool of issuers; made if absent. One switch at a
+    /// time.
+    pub folder: PathBuf,
+    /// 32 random bytes, mode 0600 (`switch keygen`). Lost, what the journal holds is lost with it.
+    pub key_file: PathBuf,
+    /// What is synced before it counts.
+    pub sync: SyncName,
+    /// How often what was written is synced in the background.
+    #[serde(with = "humantime_serde")]
+    pub sync_every: Duration,
+    /// Bytes of a segment file, written full of zeros ahead; more where a checkpoint needs it.
+    pub segment_bytes: usize,
+    /// After so many bytes all that is open is written anew, and what is older given up.
+    pub checkpoint_bytes: u64,
+    /// Free bytes of the disk below which money requests are refused (96).
+    pub low_water_bytes: u64,
+}
+
+/// What waits for the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SyncName {
+    /// Reversals. All else survives the end of the process at once, that of the machine after
+    /// `sync_every`.
+    #[default]
+    Background,
+    /// Everything, before anything of it leaves.
+    Always,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::from("switch-data"),
+            key_file: PathBuf::from("switch.key"),
+            sync: SyncName::default(),
+            sync_every: Duration::from_millis(50),
+            segment_bytes: 64 << 20,
+            checkpoint_bytes: 256 << 20,
+            low_water_bytes: 256 << 20,
+        }
+    }
 }
 
 /// A port where acquirers connect, with one dialect and framing.
@@ -182,6 +233,7 @@ impl Default for Config {
             business_utc_offset_hours: 9,
             admin: "127.0.0.1:9583".to_owned(),
             drain_timeout: Duration::from_secs(12),
+            journal: None,
             listener: vec![
                 listener("van", "127.0.0.1:8583", "900001", LinkConfig::default()),
                 listener("pos", "127.0.0.1:8584", "900002", pos),
@@ -238,9 +290,24 @@ fn issuer_link<'de, D: Deserializer<'de>>(from: D) -> Result<LinkConfig, D::Erro
     LinkConfig::deserialize_over(&default_issuer_link(), from)
 }
 
+/// What a journal is opened with.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckedJournal {
+    pub(crate) folder: PathBuf,
+    pub(crate) key_file: PathBuf,
+    pub(crate) sync_always: bool,
+    pub(crate) sync_every: Duration,
+    /// Room for a checkpoint with all that can be open.
+    pub(crate) block_bytes_max: usize,
+    pub(crate) segment_bytes: usize,
+    pub(crate) checkpoint_bytes: u64,
+    pub(crate) low_water_bytes: u64,
+}
+
 /// What a switch runs on.
 #[derive(Debug)]
 pub(crate) struct Checked {
+    pub(crate) journal: Option<CheckedJournal>,
     pub(crate) listeners: Vec<CheckedListener>,
     /// By [`GroupId`].
     pub(crate) groups: Vec<CheckedGroup>,
@@ -369,7 +436,9 @@ impl Config {
             rules.push(route.check(&group_of)?);
         }
         let routes = RouteTable::new(&rules, u16::try_from(groups.len()).unwrap_or(u16::MAX))?;
+        let journal = self.journal.as_ref().map(|journal| journal.check(&groups));
         Ok(Checked {
+            journal: journal.transpose()?,
             listeners,
             groups,
             routes: Arc::new(routes),
@@ -379,6 +448,47 @@ impl Config {
         })
     }
 }
+
+impl JournalConfig {
+    fn check(&self, groups: &[CheckedGroup]) -> Result<CheckedJournal, ConfigError> {
+        let place = || "journal".to_owned();
+        if self.sync_every.is_zero() {
+            return Err(option(place(), "sync_every", "more than 0"));
+        }
+        // They are names of folders.
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if groups.iter().any(|group| !group.name.chars().all(plain)) {
+            let place = "issuer".to_owned();
+            let expected = "letters, digits, - and _, where there is a journal";
+            return Err(option(place, "name", expected));
+        }
+        let open: usize = groups
+            .iter()
+            .map(|group| group.settings.transactions_max)
+            .sum();
+        let block_bytes_max = OPEN_BYTES.saturating_mul(open).saturating_add(1 << 20);
+        if block_bytes_max > 256 << 20 {
+            let expected = "at most 500000 over all issuers, where there is a journal";
+            return Err(option(place(), "transactions_max", expected));
+        }
+        if self.segment_bytes > 1 << 30 {
+            return Err(option(place(), "segment_bytes", "at most 1 GiB"));
+        }
+        Ok(CheckedJournal {
+            folder: self.folder.clone(),
+            key_file: self.key_file.clone(),
+            sync_always: self.sync == SyncName::Always,
+            sync_every: self.sync_every,
+            block_bytes_max,
+            segment_bytes: self.segment_bytes.max(block_bytes_max + (1 << 20)),
+            checkpoint_bytes: self.checkpoint_bytes,
+            low_water_bytes: self.low_water_bytes,
+        })
+    }
+}
+
+/// What a checkpoint writes of an open transaction, at most.
+const OPEN_BYTES: usize = 512;
 
 impl FailoverConfig {
     fn check(&self) -> Result<OutboundSettings, ConfigError> {

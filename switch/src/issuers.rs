@@ -8,8 +8,7 @@ use iso8583::Message;
 use iso8583::session::{Now, Refused};
 use iso8583_link::{Event, RequestRefused};
 use switch_core::{
-    Answer, ConnectionId, GroupId, LinkId, Outbound, OutboundSettings, Output, PoolId, Refusal,
-    Token,
+    Answer, ConnectionId, GroupId, LinkId, Outbound, Output, PoolId, Refusal, Token,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use crate::config::CheckedGroup;
 use crate::directory::{Delivery, Directory, ToPool};
+use crate::journal::Keeper;
 use crate::members::Member;
 use crate::metrics::{IssuerMetrics, MemberMetrics, PoolMetrics, level};
 
@@ -28,6 +28,9 @@ pub(crate) struct Pool {
     members: Vec<Member>,
     drain_timeout: Duration,
     outbound: Outbound,
+    keeper: Option<Keeper>,
+    /// What no link took of this batch.
+    unsent: Vec<(Token, Message, Refusal)>,
     queue: mpsc::Receiver<ToPool>,
     directory: Arc<Directory>,
     metrics: PoolMetrics,
@@ -76,15 +79,11 @@ impl Pool {
     pub(crate) fn new(
         id: PoolId,
         groups: &[(GroupId, &CheckedGroup)],
-        settings: OutboundSettings,
+        (outbound, keeper): (Outbound, Option<Keeper>),
         drain_timeout: Duration,
         queue: mpsc::Receiver<ToPool>,
         directory: Arc<Directory>,
     ) -> Self {
-        let of_machine: Vec<_> = groups
-            .iter()
-            .map(|(id, group)| (*id, group.settings.clone()))
-            .collect();
         let issuers = groups.iter().map(|(id, group)| {
             let issuer = Issuer {
                 name: group.name.clone(),
@@ -101,7 +100,9 @@ impl Pool {
                 .flat_map(|(id, group)| members(*id, group))
                 .collect(),
             drain_timeout,
-            outbound: Outbound::new(settings, &of_machine),
+            outbound,
+            keeper,
+            unsent: Vec::new(),
             queue,
             directory,
             metrics: PoolMetrics::new(first),
@@ -131,6 +132,7 @@ impl Pool {
                 _ = self.queue.recv_many(&mut batches, BATCHES), if leaving == Leaving::No => {
                     self.take(&mut batches);
                 }
+                () = changed(self.keeper.as_ref()) => self.report(),
                 () = sleep_until(wake) => self.outbound.handle_timeout(iso8583_link::now()),
                 () = leave.cancelled(), if leaving == Leaving::No => {
                     self.take_rest();
@@ -148,6 +150,9 @@ impl Pool {
                 issuer,
                 original, "stopped with a reversal that the issuer has not acknowledged"
             );
+        }
+        if let Some(keeper) = self.keeper.take() {
+            keeper.close(&mut self.outbound);
         }
     }
 
@@ -302,12 +307,27 @@ impl Pool {
         }
     }
 
-    /// Does what the machine wants done, until it wants nothing more.
+    /// Does what the machine wants done, until it wants nothing more. What it recorded is written
+    /// before anything of it leaves.
     fn pump(&mut self) {
         let now = iso8583_link::now();
+        if let Some(keeper) = &self.keeper {
+            self.outbound.handle_disk(keeper.is_nearly_full());
+        }
         loop {
+            let kept = match &mut self.keeper {
+                Some(keeper) => keeper.write(&mut self.outbound),
+                None => true,
+            };
             while let Some(output) = self.outbound.poll_output() {
-                self.handle_output(now, output);
+                if kept {
+                    self.handle_output(now, output);
+                } else {
+                    self.withhold(now, output);
+                }
+            }
+            for (token, message, refusal) in self.unsent.drain(..) {
+                self.outbound.handle_unsent(now, token, message, refusal);
             }
             // Before the answers leave: who hears 91 can see the reversal counted.
             for (id, Issuer { metrics, .. }) in &self.groups {
@@ -319,10 +339,36 @@ impl Pool {
                 .remembered
                 .set(level(self.outbound.failed_over()));
             self.metrics.forgotten.absolute(self.outbound.forgotten());
-            if self.deliveries.is_empty() {
+            if self.deliveries.is_empty() && !self.outbound.has_output() {
                 break;
             }
             self.deliver(now);
+        }
+    }
+
+    /// What was recorded of this could not be written: nothing is sent, and nobody hears of an
+    /// approval.
+    fn withhold(&mut self, now: Now, output: Output) {
+        match output {
+            Output::Send { token, message, .. } => {
+                self.unsent.push((token, message, Refusal::JournalFailed));
+            }
+            Output::Answer(answer) if answer.undo.is_some() => {
+                self.metrics.withheld.increment(1);
+            }
+            other @ (Output::Answer(_)
+            | Output::Refused(_)
+            | Output::FailedOver(_)
+            | Output::ReversalQueued { .. }
+            | Output::ReversalAcknowledged(_)
+            | Output::ReversalUnanswered { .. }) => self.handle_output(now, other),
+        }
+    }
+
+    /// More of the journal is durable, or it failed.
+    fn report(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.report(iso8583_link::now(), &mut self.outbound);
         }
     }
 
@@ -392,8 +438,7 @@ impl Pool {
         if let Err(refused) = sent {
             let issuer = name(&self.groups, link.group);
             debug!(issuer, link = link.place, ?token, %refused, "not sent");
-            self.outbound
-                .handle_unsent(now, token, message, refusal(&refused));
+            self.unsent.push((token, message, refusal(&refused)));
         }
     }
 
@@ -440,6 +485,13 @@ fn refusal(refused: &RequestRefused) -> Refusal {
         RequestRefused::Unencodable(error) => Refusal::Format(error.de),
         // DE 48 is what makes a message long.
         RequestRefused::TooLong(_) => Refusal::Format(48),
+    }
+}
+
+async fn changed(keeper: Option<&Keeper>) {
+    match keeper {
+        Some(keeper) => keeper.changed().await,
+        None => std::future::pending().await,
     }
 }
 

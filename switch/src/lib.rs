@@ -16,31 +16,37 @@ mod cli;
 pub mod config;
 mod directory;
 mod issuers;
+mod journal;
+mod keys;
 mod latency;
 mod members;
 mod metrics;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use iso8583_link::accept::Acceptor;
-use switch_core::{GroupId, PoolId};
+use switch_core::{GroupId, Outbound, PoolId};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::info;
+use tracing::{info, warn};
 
 pub use cli::main_with_args;
 pub use config::Config;
+pub use journal::JournalError;
+pub use keys::KeyFileError;
 
 use crate::acquirers::Listener;
-use crate::config::{Checked, CheckedGroup, ConfigError};
+use crate::config::{Checked, CheckedGroup, CheckedJournal, ConfigError};
 use crate::directory::{Directory, ToPool};
 use crate::issuers::Pool;
+use crate::journal::Keeper;
 use crate::latency::Latency;
 
 /// Renders the metrics of the process.
@@ -53,6 +59,8 @@ pub struct Switch {
     listeners: Vec<Acceptor>,
     admin: TcpListener,
     addresses: Addresses,
+    /// By [`PoolId`]: the machine, and what it records.
+    machines: Vec<(Outbound, Option<Keeper>)>,
 }
 
 /// Where a switch listens.
@@ -70,6 +78,20 @@ pub enum StartError {
     /// The configuration cannot be.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The journal is not to be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A journal has something left to do, and nobody does it.
+    #[error(
+        "journal {path} has reversals or requests without an outcome left, and no first issuer of \
+         a pool is named {name:?} any more: start once with the issuers and routes of before"
+    )]
+    LeftBehind {
+        /// The folder.
+        path: PathBuf,
+        /// Its name.
+        name: String,
+    },
     /// A port cannot be taken.
     #[error("cannot listen on {address} ({what}; {hint}): {error}")]
     Listen {
@@ -106,11 +128,13 @@ impl Switch {
             listeners: addresses,
             admin: address,
         };
+        let machines = machines(&checked)?;
         Ok(Self {
             checked,
             listeners,
             admin,
             addresses,
+            machines,
         })
     }
 
@@ -129,11 +153,13 @@ impl Switch {
         let issuers = TaskTracker::new();
         let drain_timeout = self.checked.drain_timeout;
         let leave = CancellationToken::new();
-        for (place, (groups, queue)) in self.checked.pools().zip(queues).enumerate() {
+        let unknown = self.unknown();
+        let pools = self.checked.pools().zip(queues).zip(self.machines);
+        for (place, ((groups, queue), machine)) in pools.enumerate() {
             let pool = Pool::new(
                 PoolId(place),
                 &groups,
-                self.checked.outbound.clone(),
+                machine,
                 drain_timeout,
                 queue,
                 Arc::clone(&directory),
@@ -145,6 +171,7 @@ impl Switch {
             Arc::clone(&directory),
             Arc::clone(&latency),
             render,
+            unknown,
             leave.clone(),
         ));
         let acquirers = TaskTracker::new();
@@ -169,6 +196,21 @@ impl Switch {
         info!("switch is down");
     }
 
+    /// Requests of which nobody knows what became, in words and without their cards.
+    fn unknown(&self) -> Vec<String> {
+        let all = self
+            .machines
+            .iter()
+            .flat_map(|(outbound, _)| outbound.unknown());
+        all.map(|unknown| {
+            let group = self.checked.groups.get(usize::from(unknown.group.0));
+            let issuer = group.map_or("", |group| &group.name);
+            let since = jiff::Timestamp::from_second(unknown.since).unwrap_or_default();
+            format!("{since} issuer {issuer} {}", unknown.reference())
+        })
+        .collect()
+    }
+
     /// A pool's queue has the room of all its groups.
     fn directory(&self) -> (Arc<Directory>, Vec<mpsc::Receiver<ToPool>>) {
         let room = |groups: Vec<(GroupId, &CheckedGroup)>| {
@@ -185,6 +227,56 @@ impl Switch {
         let directory = Directory::new(senders, self.checked.groups.len());
         (Arc::new(directory), receivers)
     }
+}
+
+/// The machine of each pool, with its journal where there is one, and what that left to do.
+fn machines(checked: &Checked) -> Result<Vec<(Outbound, Option<Keeper>)>, StartError> {
+    let now = iso8583_link::now();
+    let mut pools = HashSet::new();
+    let mut machines = Vec::new();
+    for groups in checked.pools() {
+        let settings: Vec<_> = groups
+            .iter()
+            .map(|(id, group)| (*id, group.settings.clone()))
+            .collect();
+        let mut outbound = Outbound::new(checked.outbound.clone(), &settings);
+        let keeper = match (&checked.journal, groups.first()) {
+            (Some(journal), Some((_, first))) => {
+                pools.insert(first.name.clone());
+                let names: Vec<_> = groups
+                    .iter()
+                    .map(|(id, group)| (*id, group.name.clone()))
+                    .collect();
+                Some(Keeper::open(
+                    journal,
+                    &first.name,
+                    &names,
+                    now,
+                    &mut outbound,
+                )?)
+            }
+            _ => None,
+        };
+        machines.push((outbound, keeper));
+    }
+    match &checked.journal {
+        Some(journal) => none_left_behind(journal, &pools)?,
+        None => warn!("no [journal]: reversals and requests in flight die with this process"),
+    }
+    Ok(machines)
+}
+
+/// Journals of pools that are no more have nothing left to do.
+fn none_left_behind(journal: &CheckedJournal, pools: &HashSet<String>) -> Result<(), StartError> {
+    let folders = std::fs::read_dir(&journal.folder).into_iter().flatten();
+    for folder in folders.flatten().filter(|folder| folder.path().is_dir()) {
+        let name = folder.file_name().to_string_lossy().into_owned();
+        if !pools.contains(&name) && Keeper::is_left_behind(journal, &name)? {
+            let path = folder.path();
+            return Err(StartError::LeftBehind { path, name });
+        }
+    }
+    Ok(())
 }
 
 /// How long an admin client may keep its connection once the switch is down.

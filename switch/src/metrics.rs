@@ -17,6 +17,7 @@ const LINK_UP: &str = "switch_issuer_link_up";
 const SENT: &str = "switch_sent_total";
 const FAILED_OVER: &str = "switch_failovers_total";
 const REMEMBERED: &str = "switch_failovers_remembered";
+const WITHHELD: &str = "switch_withheld_answers_total";
 const FORGOTTEN: &str = "switch_requests_forgotten_total";
 const IN_FLIGHT: &str = "switch_in_flight_requests";
 const REVERSALS_PENDING: &str = "switch_reversals_pending";
@@ -70,6 +71,10 @@ pub(crate) fn describe() {
     describe_counter!(
         FORGOTTEN,
         "Other requests forgotten before their time, by the first issuer of those."
+    );
+    describe_counter!(
+        WITHHELD,
+        "Approvals kept back because the journal could not be written, by the first issuer."
     );
     describe_gauge!(IN_FLIGHT, "Requests that wait for the issuer's answer.");
     describe_gauge!(
@@ -217,6 +222,7 @@ impl MemberMetrics {
 pub(crate) struct PoolMetrics {
     pub(crate) remembered: Gauge,
     pub(crate) forgotten: Counter,
+    pub(crate) withheld: Counter,
     refusals: Refusals,
 }
 
@@ -226,7 +232,8 @@ impl PoolMetrics {
         let first = first.to_owned();
         Self {
             remembered: gauge!(REMEMBERED, "issuer" => first.clone()),
-            forgotten: counter!(FORGOTTEN, "issuer" => first),
+            forgotten: counter!(FORGOTTEN, "issuer" => first.clone()),
+            withheld: counter!(WITHHELD, "issuer" => first),
             refusals: Refusals::new(),
         }
     }

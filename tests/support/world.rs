@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -93,6 +94,11 @@ impl World {
 
     fn start_all(&mut self, van_link: &str, tables: &str) {
         self.write_config(van_link, tables);
+        let made = Command::new(self.programs.switch)
+            .args(["keygen", "--key-file"])
+            .arg(self.path("switch.key"))
+            .status();
+        assert!(made.unwrap().success(), "keygen");
         self.start_issuer();
         self.start_switch();
         self.until_ready();
@@ -206,25 +212,31 @@ impl World {
         files
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     fn write_config(&self, van_link: &str, tables: &str) {
         let switch = format!(
             "admin = {:?}\ndrain_timeout = '3s'\n\
+             [journal]\nfolder = {:?}\nkey_file = {:?}\nsegment_bytes = 1048576\n\
+             checkpoint_bytes = 4194304\nlow_water_bytes = 1048576\n\
              [[listener]]\nname = 'van'\naddress = {:?}\nacquirer = '900001'\n\
              [listener.link]\ndialect = 'iso87-ascii'\n{van_link}\n\
              [[listener]]\nname = 'pos'\naddress = {:?}\nacquirer = '900002'\n\
              [listener.link]\ndialect = 'iso87-bcd'\ntpdu = true\n{tables}",
-            self.admin, self.van, self.pos,
+            self.admin,
+            self.path("switch-data"),
+            self.path("switch.key"),
+            self.van,
+            self.pos,
         );
         std::fs::write(self.path("switch.toml"), switch).unwrap();
     }
 }
 
 /// Of a `[[issuer]]` table: reversals and deadlines that do not keep tests waiting.
-pub const ISSUER_OPTIONS: &str = "reversal_retry = '200ms'\n\
+pub const ISSUER_OPTIONS: &str = "reversal_retry = '200ms'\ntransactions_max = 8192\n\
     [issuer.link]\ndialect = 'iso87-ascii-binmap'\nsign_on = true\n\
     answer_timeout = '2s'\ninstitution = '999001'\n";
 

@@ -11,6 +11,7 @@ mod crash;
 mod failover;
 mod hostile;
 mod interop;
+mod journal;
 mod lifecycle;
 mod masking;
 mod network_cancel;

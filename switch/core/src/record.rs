@@ -24,6 +24,7 @@ use iso8583::{Message, Mti};
 use thiserror::Error;
 
 use crate::outbound::OF_THE_ORIGINAL;
+use crate::request::reference;
 use crate::route::GroupId;
 
 /// A boot of the machine: another one means that what was not synced may be lost.
@@ -152,6 +153,14 @@ pub struct Unknown {
     pub original: Message,
 }
 
+impl Unknown {
+    /// The request in words and without its card.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        reference(&self.original)
+    }
+}
+
 /// What earlier runs left undone.
 #[derive(Debug, Default)]
 pub struct Recovered {
@@ -173,6 +182,12 @@ impl Recovered {
     #[must_use]
     pub const fn open(&self) -> usize {
         self.open.len()
+    }
+
+    /// Requests of which nobody knows what became.
+    #[must_use]
+    pub const fn unknown(&self) -> usize {
+        self.unknown.len()
     }
 
     /// Reversals that no issuer has acknowledged.

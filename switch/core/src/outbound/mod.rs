@@ -198,7 +198,7 @@ impl Outbound {
         if self.reversals.undid(&request.key) {
             return self.refuse(&request, Refusal::Reversed);
         }
-        if self.store.has_failed() && request.moves_money() {
+        if !self.store.is_open() && request.moves_money() {
             return self.refuse(&request, Refusal::JournalFailed);
         }
         self.bind(&mut request);
@@ -285,6 +285,12 @@ impl Outbound {
     /// What to do next.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Is something to be done or written?
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !(self.outputs.is_empty() && self.records().is_empty())
     }
 
     /// When a reversal is due to be repeated.

@@ -26,6 +26,7 @@ pub(super) struct Store {
     waiting: VecDeque<Waiting>,
     unknown: Vec<Unknown>,
     failed: bool,
+    nearly_full: bool,
 }
 
 #[derive(Debug)]
@@ -43,8 +44,9 @@ struct Waiting {
 }
 
 impl Store {
-    pub(super) const fn has_failed(&self) -> bool {
-        self.failed
+    /// May requests be taken that have to be recorded?
+    pub(super) const fn is_open(&self) -> bool {
+        !self.failed && !self.nearly_full
     }
 
     pub(super) fn sent(&mut self, id: u64, group: GroupId, original: &Message) {
@@ -151,6 +153,12 @@ impl Outbound {
     /// who waits for a reversal to be durable is not answered.
     pub const fn handle_journal_failed(&mut self) {
         self.store.failed = true;
+    }
+
+    /// Little or enough of the disk is left: money requests are refused (96) or taken again. What
+    /// is in flight still has room, and so have reversals.
+    pub const fn handle_disk(&mut self, nearly_full: bool) {
+        self.store.nearly_full = nearly_full;
     }
 
     /// Requests of which nobody knows whether their issuer got them.

@@ -213,6 +213,21 @@ fn a_checkpoint_holds_all_that_is_open() {
 }
 
 #[test]
+fn a_disk_that_is_nearly_full_takes_no_money_until_it_has_room() {
+    let mut kept = Kept::new();
+    kept.kit.outbound.handle_disk(true);
+    let refused: Vec<Message> = kept
+        .kit
+        .ask(purchase())
+        .into_iter()
+        .filter_map(answer)
+        .collect();
+    assert_eq!(code(&refused[0]), "96");
+    kept.kit.outbound.handle_disk(false);
+    kept.kit.sent(purchase());
+}
+
+#[test]
 fn money_does_not_move_where_records_cannot_be_kept() {
     let mut kept = Kept::new();
     let (token, _) = kept.kit.sent(purchase());

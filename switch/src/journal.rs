@@ -1,0 +1,391 @@
+//! A pool's journal: records written by the batch before anything leaves, and told when durable.
+//!
+//! A batch is one record of the [`journal`] crate, sealed as a whole: it holds card numbers.
+//!
+//! ```text
+//! batch   salt [16] | number u64 | AES-256-GCM of the records, under the key of the salt | tag [16]
+//! ```
+//!
+//! A run draws a salt, and so has a key of its own; its batches are numbered, and the number is
+//! the nonce.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aes_gcm::aead::{AeadInOut, Nonce, Tag};
+use aes_gcm::{Aes256Gcm, KeyInit};
+use iso8583::session::Now;
+use journal::{AppendError, Journal, OpenError, Position, RealDisk, Settings, Syncer, WriteError};
+use switch_core::{BootId, GroupId, NotRecords, Outbound, Recovered, Replay};
+use thiserror::Error;
+use tokio::sync::Notify;
+use tracing::{error, info, warn};
+
+use crate::config::CheckedJournal;
+use crate::keys::{self, KeyFileError, Root};
+
+/// Why a journal is not to be used.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// No key.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The files.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// What is in them.
+    #[error("journal {path}: {error}")]
+    Records {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        error: NotRecords,
+    },
+    /// The machine does not say which boot this is.
+    #[error("{BOOT_ID} cannot be read: {0}")]
+    Boot(std::io::Error),
+}
+
+/// Why a batch cannot be opened.
+#[derive(Debug, Error)]
+enum BatchError {
+    #[error("a batch is not sealed under this key file, or is damaged")]
+    NotOurs,
+    #[error(transparent)]
+    Records(#[from] NotRecords),
+}
+
+/// The journal of one pool, at its end.
+pub(crate) struct Keeper {
+    journal: Journal,
+    syncer: Syncer,
+    seal: Seal,
+    /// Wait for the disk before anything leaves at all.
+    always: bool,
+    checkpoint_bytes: u64,
+    checkpoint: Position,
+    /// Marks of the machine that are not durable yet, by the position that makes them so.
+    waiting: VecDeque<(Position, u64)>,
+    mark: u64,
+    synced: Arc<Notify>,
+    failed: bool,
+    batch: Vec<u8>,
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Keeper(marks up to {})", self.mark)
+    }
+}
+
+impl Keeper {
+    /// Opens the journal of a pool and begins its records with what earlier runs left.
+    ///
+    /// # Errors
+    /// [`JournalError`] where it cannot be used, or holds something for an issuer that is not one
+    /// of these.
+    pub(crate) fn open(
+        settings: &CheckedJournal,
+        pool: &str,
+        groups: &[(GroupId, String)],
+        now: Now,
+        outbound: &mut Outbound,
+    ) -> Result<Self, JournalError> {
+        let root = Root::open(&settings.key_file)?;
+        let boot = boot_id(Path::new(BOOT_ID)).map_err(JournalError::Boot)?;
+        let folder = settings.folder.join(pool);
+        let synced = Arc::new(Notify::new());
+        let waker = Arc::clone(&synced);
+        let mut replay = Replay::default();
+        let (journal, found) = Journal::open(
+            RealDisk::open(&folder)?,
+            settings_of(settings, &root),
+            move |_| waker.notify_one(),
+            |_, batch| apply(&mut replay, &root, batch),
+        )?;
+        let today = |name: &str| {
+            let group = groups.iter().find(|(_, other)| other == name);
+            group.map(|(group, _)| *group)
+        };
+        let recovered = replay
+            .finish(boot, now.utc.as_second(), today)
+            .map_err(|error| JournalError::Records {
+                path: folder.clone(),
+                error,
+            })?;
+        tell(pool, &recovered, found.records);
+        let mut keeper = Self {
+            syncer: journal.syncer(),
+            journal,
+            seal: Seal::new(&root)?,
+            always: settings.sync_always,
+            checkpoint_bytes: settings.checkpoint_bytes,
+            checkpoint: Position::default(),
+            waiting: VecDeque::new(),
+            mark: 0,
+            synced,
+            failed: false,
+            batch: Vec::new(),
+        };
+        keeper.begin(now, boot, groups, recovered, outbound);
+        Ok(keeper)
+    }
+
+    fn begin(
+        &mut self,
+        now: Now,
+        boot: BootId,
+        groups: &[(GroupId, String)],
+        recovered: Recovered,
+        outbound: &mut Outbound,
+    ) {
+        outbound.begin(now, boot, groups.to_vec(), recovered);
+        self.write(outbound);
+        self.checkpointed();
+    }
+
+    /// Is something left to do in the journal of a pool that is no more?
+    ///
+    /// # Errors
+    /// [`JournalError`] where it cannot be read.
+    pub(crate) fn is_left_behind(
+        settings: &CheckedJournal,
+        pool: &str,
+    ) -> Result<bool, JournalError> {
+        let root = Root::open(&settings.key_file)?;
+        let mut replay = Replay::default();
+        let folder = settings.folder.join(pool);
+        let settings = Settings {
+            sync_every: None,
+            ..settings_of(settings, &root)
+        };
+        let disk = RealDisk::open(&folder)?;
+        Journal::open(
+            disk,
+            settings,
+            |_| {},
+            |_, batch| apply(&mut replay, &root, batch),
+        )?;
+        let left = replay.finish([0; 16], 0, |_| Some(GroupId(0)));
+        Ok(left.is_ok_and(|left| !left.is_empty()))
+    }
+
+    /// Writes what the machine recorded, before anything of it leaves. False where it could not:
+    /// then nothing that was recorded may leave, now or ever.
+    pub(crate) fn write(&mut self, outbound: &mut Outbound) -> bool {
+        if self.failed {
+            outbound.records_written();
+            return false;
+        }
+        if outbound.records().is_empty() {
+            return true;
+        }
+        match self.write_batch(outbound.records()) {
+            Ok(position) => {
+                let mark = outbound.records_written();
+                if mark > self.mark {
+                    self.mark = mark;
+                    self.waiting.push_back((position, mark));
+                    self.syncer.ask(position);
+                }
+                if position.bytes() - self.checkpoint.bytes() > self.checkpoint_bytes {
+                    outbound.checkpoint();
+                    self.checkpoint = position;
+                    let written = self.write(outbound);
+                    self.checkpointed();
+                    return written;
+                }
+                true
+            }
+            Err(failure) => {
+                error!(%failure, "the journal cannot be written: money requests are refused");
+                outbound.records_written();
+                outbound.handle_journal_failed();
+                self.failed = true;
+                false
+            }
+        }
+    }
+
+    fn write_batch(&mut self, records: &[u8]) -> Result<Position, WriteFailure> {
+        self.seal.seal(records, &mut self.batch)?;
+        self.journal.append(&self.batch)?;
+        let position = self.journal.write()?;
+        if self.always {
+            tokio::task::block_in_place(|| self.syncer.sync())?;
+        }
+        Ok(position)
+    }
+
+    /// What was written before the batch just written counts no more.
+    fn checkpointed(&mut self) {
+        if let Ok(position) = self.journal.write() {
+            self.checkpoint = position;
+            self.journal.forget_before(position);
+        }
+    }
+
+    /// Waits until more is durable, or the journal failed.
+    pub(crate) async fn changed(&self) {
+        self.synced.notified().await;
+    }
+
+    /// Tells the machine what is durable by now.
+    pub(crate) fn report(&mut self, now: Now, outbound: &mut Outbound) {
+        if let Some(failure) = self.syncer.failed().filter(|_| !self.failed) {
+            error!(%failure, "the journal cannot be made durable: money requests are refused");
+            outbound.handle_journal_failed();
+            self.failed = true;
+        }
+        let synced = self.syncer.synced();
+        let mut durable = None;
+        while let Some((_, mark)) = self
+            .waiting
+            .pop_front_if(|(position, _)| *position <= synced)
+        {
+            durable = Some(mark);
+        }
+        if let Some(mark) = durable {
+            outbound.handle_stored(now, mark);
+        }
+    }
+
+    /// Is little of the disk left?
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.journal.is_nearly_full()
+    }
+
+    /// Writes and syncs the last records.
+    pub(crate) fn close(mut self, outbound: &mut Outbound) {
+        self.write(outbound);
+        if let Err(failure) = self.journal.close() {
+            warn!(%failure, "the last records of the journal may be lost with the machine");
+        }
+    }
+}
+
+fn settings_of(settings: &CheckedJournal, root: &Root) -> Settings {
+    let identity = root.derive("journal identity", &[]);
+    Settings {
+        identity: *identity.first_chunk().unwrap_or(&[0; 16]),
+        segment_bytes: settings.segment_bytes,
+        block_bytes_max: settings.block_bytes_max,
+        sync_every: Some(settings.sync_every),
+        low_water_bytes: settings.low_water_bytes,
+    }
+}
+
+fn apply(replay: &mut Replay, root: &Root, batch: &[u8]) -> Result<(), BatchError> {
+    Ok(replay.apply(&Seal::open(root, batch)?)?)
+}
+
+/// Why a batch was not written.
+#[derive(Debug, Error)]
+enum WriteFailure {
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error(transparent)]
+    Sync(#[from] journal::Failure),
+    #[error("a batch cannot be sealed")]
+    Seal,
+}
+
+/// Seals the batches of one run.
+struct Seal {
+    salt: [u8; SALT],
+    cipher: Aes256Gcm,
+    number: u64,
+}
+
+impl Seal {
+    fn new(root: &Root) -> Result<Self, KeyFileError> {
+        let salt = keys::random()?;
+        Ok(Self {
+            cipher: cipher(root, &salt),
+            salt,
+            number: 0,
+        })
+    }
+
+    fn seal(&mut self, records: &[u8], batch: &mut Vec<u8>) -> Result<(), WriteFailure> {
+        batch.clear();
+        batch.extend_from_slice(&self.salt);
+        batch.extend_from_slice(&self.number.to_le_bytes());
+        batch.extend_from_slice(records);
+        let nonce = nonce(self.number);
+        self.number = self.number.checked_add(1).ok_or(WriteFailure::Seal)?;
+        let (head, body) = batch.split_at_mut_checked(HEAD).ok_or(WriteFailure::Seal)?;
+        let tag = self
+            .cipher
+            .encrypt_inout_detached(&nonce, head, body.into())
+            .map_err(|_| WriteFailure::Seal)?;
+        batch.extend_from_slice(&tag);
+        Ok(())
+    }
+
+    fn open(root: &Root, batch: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, BatchError> {
+        let (head, sealed) = batch.split_at_checked(HEAD).ok_or(BatchError::NotOurs)?;
+        let (body, tag) = sealed
+            .split_last_chunk::<TAG>()
+            .ok_or(BatchError::NotOurs)?;
+        let (salt, number) = head
+            .split_first_chunk::<SALT>()
+            .ok_or(BatchError::NotOurs)?;
+        let number = u64::from_le_bytes(*number.as_array().ok_or(BatchError::NotOurs)?);
+        let mut records = zeroize::Zeroizing::new(body.to_vec());
+        cipher(root, salt)
+            .decrypt_inout_detached(
+                &nonce(number),
+                head,
+                records.as_mut_slice().into(),
+                &Tag::<Aes256Gcm>::from(*tag),
+            )
+            .map_err(|_| BatchError::NotOurs)?;
+        Ok(records)
+    }
+}
+
+fn cipher(root: &Root, salt: &[u8; SALT]) -> Aes256Gcm {
+    Aes256Gcm::new(&(*root.derive("journal batches", salt)).into())
+}
+
+fn nonce(number: u64) -> Nonce<Aes256Gcm> {
+    let mut nonce = [0; 12];
+    for (to, from) in nonce.iter_mut().zip(number.to_le_bytes()) {
+        *to = from;
+    }
+    nonce.into()
+}
+
+const SALT: usize = 16;
+const HEAD: usize = SALT + 8;
+const TAG: usize = 16;
+/// Where Linux says which boot this is.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// A UUID in hex digits, as 16 bytes.
+fn boot_id(path: &Path) -> std::io::Result<BootId> {
+    let text = std::fs::read_to_string(path)?;
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    u128::from_str_radix(&digits, 16)
+        .map(u128::to_be_bytes)
+        .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
+}
+
+fn tell(pool: &str, recovered: &Recovered, batches: u64) {
+    let (open, reversals) = (recovered.open(), recovered.reversals());
+    let unknown = recovered.unknown();
+    info!(pool, batches, open, reversals, unknown, "journal opened");
+    if open > 0 {
+        warn!(pool, open, "requests without an outcome are reversed");
+    }
+    if unknown > 0 {
+        warn!(
+            pool,
+            unknown, "of these requests nobody knows what became: see /v1/unknown"
+        );
+    }
+}
