@@ -57,7 +57,7 @@ impl World {
         let render: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || metrics.render());
         let issuer = issuer(args, &data, &render, inner.clone()).await?;
         let tasks = TaskTracker::new();
-        let switch = switch::Switch::bind(&switch_config(args, issuer.host)).await?;
+        let switch = switch::Switch::bind(&switch_config(args, issuer.host, &data)?).await?;
         let listeners = switch.addresses().listeners.clone();
         let listener = |name: &str| {
             listeners
@@ -158,9 +158,18 @@ async fn issuer(
     Ok(issuer_sim::start(config, services, shutdown).await?)
 }
 
-fn switch_config(args: &Args, host: SocketAddr) -> switch::Config {
+fn switch_config(args: &Args, host: SocketAddr, data: &Path) -> anyhow::Result<switch::Config> {
+    let key_file = data.join("switch.key");
+    if !key_file.exists() {
+        switch::generate_key_file(&key_file)?;
+    }
     let mut config = switch::Config {
         admin: args.admin.to_string(),
+        journal: Some(switch::config::JournalConfig {
+            folder: data.join("switch"),
+            key_file,
+            ..Default::default()
+        }),
         ..Default::default()
     };
     for (listener, address) in config.listener.iter_mut().zip([args.van, args.pos]) {
@@ -171,5 +180,5 @@ fn switch_config(args: &Args, host: SocketAddr) -> switch::Config {
         issuer.link.answer_timeout = ISSUER_TIMEOUT;
         issuer.reversal_retry = Duration::from_secs(1);
     }
-    config
+    Ok(config)
 }

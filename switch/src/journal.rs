@@ -3,7 +3,7 @@
 //! A batch is one record of the [`journal`] crate, sealed as a whole: it holds card numbers.
 //!
 //! ```text
-//! batch   salt [16] | number u64 | AES-256-GCM of the records, under the key of the salt | tag [16]
+//! batch   salt [16] | number u64 | the records, AES-256-GCM under the key of the salt | tag [16]
 //! ```
 //!
 //! A run draws a salt, and so has a key of its own; its batches are numbered, and the number is

@@ -67,7 +67,7 @@ pub enum KeyFileError {
 ///
 /// # Errors
 /// [`KeyFileError`]; an existing file is never overwritten.
-pub(crate) fn generate(path: &Path) -> Result<(), KeyFileError> {
+pub fn generate(path: &Path) -> Result<(), KeyFileError> {
     let key = Zeroizing::new(random::<KEY_BYTES>()?);
     let io_error = |source: io::Error| {
         let path = path.to_path_buf();

@@ -40,7 +40,7 @@ use tracing::{info, warn};
 pub use cli::main_with_args;
 pub use config::Config;
 pub use journal::JournalError;
-pub use keys::KeyFileError;
+pub use keys::{KeyFileError, generate as generate_key_file};
 
 use crate::acquirers::Listener;
 use crate::config::{Checked, CheckedGroup, CheckedJournal, ConfigError};

@@ -33,7 +33,13 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("telemetry", &[]),
     (
         "switch",
-        &["iso8583", "iso8583-link", "switch-core", "telemetry"],
+        &[
+            "iso8583",
+            "iso8583-link",
+            "journal",
+            "switch-core",
+            "telemetry",
+        ],
     ),
     ("issuer-sim", SIMULATOR),
     ("van-sim", SIMULATOR),

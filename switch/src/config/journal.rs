@@ -1,0 +1,157 @@
+//! `[journal]`: what must outlive the process, and where it is kept.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CheckedGroup, ConfigError, option};
+
+/// What must outlive the process: money requests without an outcome, reversals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JournalConfig {
+    /// Folder of the journals, one in it for each pool of issuers; made if absent. One switch at a
+    /// time.
+    pub folder: PathBuf,
+    /// 32 random bytes, mode 0600 (`switch keygen`). Lost, what the journal holds is lost with it.
+    pub key_file: PathBuf,
+    /// What is synced before it counts.
+    pub sync: SyncName,
+    /// How often what was written is synced in the background.
+    #[serde(with = "humantime_serde")]
+    pub sync_every: Duration,
+    /// Bytes of a segment file, written full of zeros ahead; more where a checkpoint needs it.
+    pub segment_bytes: usize,
+    /// After so many bytes all that is open is written anew, and what is older given up.
+    pub checkpoint_bytes: u64,
+    /// Free bytes of the disk below which money requests are refused (96).
+    pub low_water_bytes: u64,
+}
+
+/// What waits for the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SyncName {
+    /// Reversals. All else survives the end of the process at once, that of the machine after
+    /// `sync_every`.
+    #[default]
+    Background,
+    /// Everything, before anything of it leaves.
+    Always,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::from("switch-data"),
+            key_file: PathBuf::from("switch.key"),
+            sync: SyncName::default(),
+            sync_every: Duration::from_millis(50),
+            segment_bytes: 64 << 20,
+            checkpoint_bytes: 256 << 20,
+            low_water_bytes: 256 << 20,
+        }
+    }
+}
+
+/// What a journal is opened with.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckedJournal {
+    pub(crate) folder: PathBuf,
+    pub(crate) key_file: PathBuf,
+    pub(crate) sync_always: bool,
+    pub(crate) sync_every: Duration,
+    /// Room for a checkpoint with all that can be open.
+    pub(crate) block_bytes_max: usize,
+    pub(crate) segment_bytes: usize,
+    pub(crate) checkpoint_bytes: u64,
+    pub(crate) low_water_bytes: u64,
+}
+
+impl JournalConfig {
+    pub(super) fn check(&self, groups: &[CheckedGroup]) -> Result<CheckedJournal, ConfigError> {
+        let place = || "journal".to_owned();
+        if self.sync_every.is_zero() {
+            return Err(option(place(), "sync_every", "more than 0"));
+        }
+        // They are names of folders.
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if groups.iter().any(|group| !group.name.chars().all(plain)) {
+            let place = "issuer".to_owned();
+            let expected = "letters, digits, - and _, where there is a journal";
+            return Err(option(place, "name", expected));
+        }
+        let open: usize = groups
+            .iter()
+            .map(|group| group.settings.transactions_max)
+            .sum();
+        let block_bytes_max = OPEN_BYTES.saturating_mul(open).saturating_add(1 << 20);
+        if block_bytes_max > 256 << 20 {
+            let expected = "at most 500000 over all issuers, where there is a journal";
+            return Err(option(place(), "transactions_max", expected));
+        }
+        if self.segment_bytes > 1 << 30 {
+            return Err(option(place(), "segment_bytes", "at most 1 GiB"));
+        }
+        Ok(CheckedJournal {
+            folder: self.folder.clone(),
+            key_file: self.key_file.clone(),
+            sync_always: self.sync == SyncName::Always,
+            sync_every: self.sync_every,
+            block_bytes_max,
+            segment_bytes: self.segment_bytes.max(block_bytes_max + (1 << 20)),
+            checkpoint_bytes: self.checkpoint_bytes,
+            low_water_bytes: self.low_water_bytes,
+        })
+    }
+}
+
+/// What a checkpoint writes of an open transaction, at most.
+const OPEN_BYTES: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    #[test]
+    fn the_example_file_shows_every_option_with_its_default() {
+        let text = include_str!("../../switch.example.toml");
+        let from = text.find("# [journal]").unwrap();
+        let table = text[from..].split("\n\n").next().unwrap();
+        let options: String = table
+            .lines()
+            .map(|line| line.trim_start_matches("# "))
+            .filter(|line| line.starts_with('[') || line.contains(" = "))
+            .fold(String::new(), |all, line| all + line + "\n");
+        let example: Config = toml::from_str(&options).unwrap();
+        assert_eq!(example.journal, Some(JournalConfig::default()));
+        let named = toml::to_string(&JournalConfig::default()).unwrap();
+        for option in named.lines().filter_map(|line| line.split(" = ").next()) {
+            assert!(options.contains(&format!("{option} = ")), "{option}");
+        }
+    }
+
+    #[test]
+    fn err_options_that_cannot_be() {
+        let error = |change: fn(&mut Config)| {
+            let mut config = Config {
+                journal: Some(JournalConfig::default()),
+                ..Config::default()
+            };
+            change(&mut config);
+            config.validate().unwrap_err().to_string()
+        };
+        let journal =
+            |config: &mut Config| config.journal.as_mut().unwrap().sync_every = Duration::ZERO;
+        assert_eq!(error(journal), "journal: sync_every is not more than 0");
+        let name = |config: &mut Config| {
+            config.issuer[0].name = "../x".to_owned();
+            config.route[0].issuers = vec!["../x".to_owned()];
+        };
+        assert!(error(name).contains("letters, digits"), "{}", error(name));
+        let many = |config: &mut Config| config.issuer[0].transactions_max = 1 << 20;
+        assert!(error(many).contains("at most 500000"), "{}", error(many));
+    }
+}
