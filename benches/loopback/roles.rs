@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use iso8583::element::ResponseCode;
 use iso8583::{Dialect, Message};
 use iso8583_link::{Event, Link, LinkConfig};
+use switch::config::JournalConfig;
 use switch::{Config, Switch};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -83,9 +84,17 @@ fn approve(request: &Message) -> Option<Message> {
 
 async fn switch(issuer: SocketAddr) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
-    // The sandbox's switch, with its VAN link alone and on ports of its own.
+    // The sandbox's switch, with its VAN link alone, on ports and with a journal of its own.
+    let folder = tempfile::tempdir()?;
+    let key_file = folder.path().join("switch.key");
+    switch::generate_key_file(&key_file)?;
     let mut config = Config {
         admin: ANY.to_owned(),
+        journal: Some(JournalConfig {
+            folder: folder.path().join("journal"),
+            key_file,
+            ..JournalConfig::default()
+        }),
         ..Config::default()
     };
     config.listener.truncate(1);
