@@ -266,20 +266,18 @@ impl Scan<'_> {
         }
     }
 
-    /// Takes a tail off the disk. A crash in the midst of it leaves a tail again.
+    /// Takes a tail off the disk. A crash in the midst of it leaves a tail again, until
+    /// [`make_durable`](Self::make_durable) has synced what was removed.
     fn cut(&mut self, bases: &[Position], stop: &Stop) -> Result<(), OpenError> {
         let kept = |base: &Position| self.segments.iter().any(|segment| segment.base == *base);
         let gone: Vec<Position> = bases.iter().copied().filter(|base| !kept(base)).collect();
-        for base in gone.into_iter().rev() {
+        for base in gone {
             self.read(base)?;
             self.recovered.cut_bytes += as_u64(used(&self.bytes, 0));
             let name = segment_name(base);
             let removed = self.disk.remove(&name);
             removed.map_err(|source| io_error(self.disk, &name, source))?;
         }
-        // They must not come back once what replaces them is written.
-        let synced = self.disk.sync_names();
-        synced.map_err(|source| io_error(self.disk, "", source))?;
         if self
             .segments
             .last()

@@ -308,8 +308,10 @@ impl DiskFile for SimFile {
             return Err(io::Error::from_raw_os_error(EIO));
         }
         let content = world.content(self.place)?;
-        content.durable.clone_from(&content.shown);
-        content.dirty.clear();
+        // What an earlier sync failed to write is clean to the kernel, and not written now either.
+        for (offset, bytes) in content.dirty.drain(..) {
+            put(&mut content.durable, offset, &bytes);
+        }
         Ok(())
     }
 }

@@ -254,6 +254,53 @@ fn a_block_of_another_place_or_another_journal_is_not_taken() {
 }
 
 #[test]
+fn a_segment_of_another_journal_is_not_taken() {
+    for synced in [Synced::Each, Synced::Never] {
+        let (disk, records) = written(18, synced);
+        let other = SimDisk::new(1);
+        let (mut journal, _, _) = open(&other).unwrap();
+        for number in 0..18 {
+            write(&mut journal, &record(number + 100, 10 * number));
+            if synced == Synced::Each {
+                journal.syncer().sync().unwrap();
+            }
+        }
+        drop(journal);
+        let mut mixed = files(&disk);
+        mixed.splice(1.., files(&other).into_iter().skip(1));
+        let opened = open(&disk_of(&mixed));
+        if synced == Synced::Each {
+            let says = "is damaged at byte 0: what is there does not follow the block before it";
+            assert_eq!(
+                opened.unwrap_err().to_string(),
+                format!("sim/{} {says}", mixed[1].0)
+            );
+        } else {
+            let found = opened.unwrap().2;
+            assert!((5..18).contains(&found.len()));
+            assert_eq!(found, records[..found.len()]);
+        }
+    }
+}
+
+/// What a record holds is nobody's business: even a whole block bears no witness.
+#[test]
+fn a_block_within_a_record_says_nothing_about_the_journal() {
+    let (other, records) = written(6, Synced::Each);
+    let at = |place: usize| usize::try_from(records[place].0.bytes()).unwrap();
+    let block = &files(&other)[0].1[at(4)..at(5)];
+    let disk = SimDisk::new(1);
+    let (mut journal, _, _) = open(&disk).unwrap();
+    let kept = write(&mut journal, b"kept");
+    write(&mut journal, block);
+    drop(journal);
+    let (name, mut bytes) = files(&disk).remove(0);
+    bytes[usize::try_from(kept.bytes()).unwrap()] ^= 1;
+    let (_, _, found) = open(&disk_of(&[(name, bytes)])).unwrap();
+    assert_eq!(found, [(kept, b"kept".to_vec())]);
+}
+
+#[test]
 fn a_segment_under_another_name_stops_the_start() {
     let (disk, _) = written(3, Synced::Never);
     let content = files(&disk).remove(0).1;

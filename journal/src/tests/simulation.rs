@@ -1,6 +1,8 @@
-use super::{open, record, settings};
+use std::time::Duration;
+
+use super::{open, open_with, record, settings};
 use crate::testing::{Crash, Random, SimDisk};
-use crate::{Journal, Position, WriteError};
+use crate::{Journal, Position, Settings, WriteError};
 
 /// What was appended since the journal was begun, and what the journal said of it.
 #[derive(Default)]
@@ -168,4 +170,50 @@ fn no_crash_takes_what_was_promised() {
     let crashes: Vec<Crash> = (0..seeds).flat_map(lives).collect();
     assert!(crashes.contains(&Crash::Machine) && crashes.contains(&Crash::Process));
     assert_eq!(settings().sync_every, None, "the steps are ours alone");
+}
+
+/// The same with the journal's own threads, which no seed rules: whatever they told before the
+/// power went is there.
+#[test]
+fn no_crash_takes_what_the_threads_said_is_synced() {
+    let threaded = Settings {
+        sync_every: Some(Duration::from_micros(200)),
+        ..settings()
+    };
+    for seed in 0..100 {
+        let disk = SimDisk::new(seed);
+        let (mut journal, _, _) = open_with(&disk, threaded).unwrap();
+        let syncer = journal.syncer();
+        disk.power_off_after(200 + seed * 7);
+        let mut written = Vec::new();
+        loop {
+            let record = record(written.len(), 150);
+            if journal.append(&record).is_err() {
+                break;
+            }
+            match journal.write() {
+                Ok(position) => written.push((position, record)),
+                Err(_) => break,
+            }
+            syncer.ask(written[written.len() / 2].0);
+            if written.len() % 16 == 0 {
+                journal.forget_before(written[written.len() / 4].0);
+            }
+        }
+        drop(journal);
+        let synced = syncer.synced();
+        let (_, _, found) = open(&disk.crash(Crash::Machine)).unwrap();
+        let first = found.first().map_or(0, |first| {
+            let place = written.iter().position(|it| it == first);
+            place.unwrap()
+        });
+        assert!(first <= written.len() / 4, "{seed}: too much is forgotten");
+        let known = written.len().min(first + found.len());
+        assert_eq!(found[..known - first], written[first..known], "{seed}");
+        let lost = written.get(known).map(|(position, _)| *position);
+        assert!(
+            lost.is_none_or(|lost| lost > synced),
+            "{seed}: {lost:?} of {synced}"
+        );
+    }
 }
