@@ -5,7 +5,8 @@ use crate::{Failure, Position};
 
 /// A handle on how far a journal is durable, for any number of threads.
 ///
-/// It outlives its [`Journal`](crate::Journal), but nothing is synced in the background then.
+/// It outlives its [`Journal`](crate::Journal), but nothing is synced in the background then; the
+/// folder stays locked until the last of them is gone.
 #[derive(Clone, Debug)]
 pub struct Syncer(Arc<Shared>);
 
