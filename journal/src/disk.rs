@@ -80,6 +80,12 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// Where the system cannot. It is never called again for what was written before: Linux marks
     /// such pages clean, so a second call would succeed without writing them.
     fn sync(&self) -> io::Result<()>;
+
+    /// Cuts the file to `length` bytes, durably.
+    ///
+    /// # Errors
+    /// As of [`sync`](Self::sync).
+    fn truncate(&self, length: u64) -> io::Result<()>;
 }
 
 /// A folder of the file system, locked against other processes while this lives.
@@ -188,6 +194,11 @@ impl DiskFile for RealFile {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)?;
+        self.0.sync_all()
     }
 }
 

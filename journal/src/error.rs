@@ -108,8 +108,8 @@ pub enum AppendError {
 /// The open block was not written.
 #[derive(Clone, Debug, Error)]
 pub enum WriteError {
-    /// The disk is full. The block is still open: write it again when there is room, or
-    /// [`discard`](crate::Journal::discard) it.
+    /// The disk is full, and nothing of the block is on it. It is still open: write it again when
+    /// there is room, or [`discard`](crate::Journal::discard) it.
     #[error("no room for a block on the disk of journal {path}")]
     DiskFull {
         /// The segment.

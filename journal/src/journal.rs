@@ -112,7 +112,7 @@ impl Journal {
     /// it only says where the journal ends.
     ///
     /// # Errors
-    /// [`WriteError`]; whether the block was written is then not known.
+    /// [`WriteError`]; after a failure it is not known whether the block was written.
     pub fn write(&mut self) -> Result<Position, WriteError> {
         self.shared.check()?;
         if !self.block.is_empty() {
@@ -121,7 +121,7 @@ impl Journal {
         Ok(self.segment.end())
     }
 
-    /// Forgets the records of the open block, after a full disk.
+    /// Forgets the records of the open block, after a full disk: they will never be recovered.
     pub fn discard(&mut self) {
         self.block.clear();
     }
@@ -208,7 +208,16 @@ impl Journal {
         let offset = as_u64(self.segment.offset);
         let written = self.segment.file.write_at(offset, bytes);
         let size = bytes.len();
-        written.map_err(|error| self.not_written(error, self.segment.base))?;
+        if let Err(error) = written {
+            let base = self.segment.base;
+            let refused = self.not_written(error, base);
+            if let WriteError::DiskFull { .. } = refused {
+                // The part that was taken must not be made whole by parts of a later try.
+                let wiped = self.segment.file.truncate(offset);
+                wiped.map_err(|error| self.shared.fail(self.shared.segment_path(base), error))?;
+            }
+            return Err(refused);
+        }
         self.previous = crc;
         self.segment.offset += size;
         self.block.clear();

@@ -133,8 +133,8 @@ impl Scan<'_> {
         Ok(None)
     }
 
-    /// Does the next segment go on right there? Then what stops is no block that was lost, but
-    /// the first part of one for which the disk had no room.
+    /// Does the next segment go on right there? Then no block is missing, and what stops is what
+    /// a full disk left of one that was given up.
     fn goes_on(&mut self, stop: &Stop, next: Option<Position>) -> Result<bool, OpenError> {
         let Some(next) = next.filter(|next| *next == stop.position()) else {
             return Ok(false);

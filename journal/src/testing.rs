@@ -77,8 +77,14 @@ struct Content {
     /// What reads show.
     shown: Vec<u8>,
     durable: Vec<u8>,
-    /// Writes the disk has not got yet.
-    dirty: Vec<(usize, Vec<u8>)>,
+    /// What the disk has not got yet.
+    dirty: Vec<Dirty>,
+}
+
+#[derive(Clone)]
+enum Dirty {
+    Written(usize, Vec<u8>),
+    Cut(usize),
 }
 
 impl fmt::Debug for SimDisk {
@@ -309,10 +315,23 @@ impl DiskFile for SimFile {
         }
         let content = world.content(self.place)?;
         // What an earlier sync failed to write is clean to the kernel, and not written now either.
-        for (offset, bytes) in content.dirty.drain(..) {
-            put(&mut content.durable, offset, &bytes);
+        for dirty in content.dirty.drain(..) {
+            match dirty {
+                Dirty::Written(offset, bytes) => put(&mut content.durable, offset, &bytes),
+                Dirty::Cut(length) => content.durable.truncate(length),
+            }
         }
         Ok(())
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        let length = usize::try_from(length).map_err(io::Error::other)?;
+        let mut world = self.disk.step()?;
+        let content = world.content(self.place)?;
+        content.shown.truncate(length);
+        content.dirty.push(Dirty::Cut(length));
+        drop(world);
+        self.sync()
     }
 }
 
@@ -373,7 +392,16 @@ impl World {
         };
         // Of three crashes one takes little, one half, one nearly all.
         let lost_of_8 = self.random.below(3) * 3 + 1;
-        for (offset, bytes) in std::mem::take(&mut content.dirty) {
+        for dirty in std::mem::take(&mut content.dirty) {
+            let (offset, bytes) = match dirty {
+                Dirty::Written(offset, bytes) => (offset, bytes),
+                Dirty::Cut(length) => {
+                    if self.random.below(2) == 0 {
+                        content.durable.truncate(length);
+                    }
+                    continue;
+                }
+            };
             let mut at = 0;
             while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
                 let sector = SECTOR - (offset + at) % SECTOR;
@@ -397,7 +425,7 @@ impl World {
 impl Content {
     fn write(&mut self, offset: usize, bytes: &[u8]) {
         put(&mut self.shown, offset, bytes);
-        self.dirty.push((offset, bytes.to_vec()));
+        self.dirty.push(Dirty::Written(offset, bytes.to_vec()));
     }
 }
 

@@ -121,6 +121,35 @@ fn the_rest_of_a_block_without_room_is_not_taken_for_damage() {
     assert_eq!((found.len(), recovered.cut_bytes), (8, 0));
 }
 
+/// Two blocks at one place, of which a full disk took the first part of each: the one could be
+/// made whole by what is left of the other.
+#[test]
+fn what_was_discarded_never_comes_back() {
+    for seed in 0..50 {
+        for crash in [Crash::Process, Crash::Machine] {
+            let disk = SimDisk::new(seed);
+            let (mut journal, _, _) = open(&disk).unwrap();
+            let kept = write(&mut journal, b"kept");
+            // Not even what was there before can be overwritten, as on a file system that copies.
+            for (bytes, lacking) in [(150, 10), (60, 30)] {
+                let used: usize = disk.names().iter().map(|it| disk.content(it).len()).sum();
+                disk.set_bytes_max(u64::try_from(used - lacking).unwrap());
+                journal.append(&record(7, bytes)).unwrap();
+                journal.write().unwrap_err();
+                journal.discard();
+            }
+            drop(journal);
+            disk.set_bytes_max(u64::MAX);
+            let found = open(&disk.crash(crash)).unwrap().2;
+            let kept = (kept, b"kept".to_vec());
+            assert!(
+                found.iter().all(|found| *found == kept),
+                "{seed}: {found:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn no_spare_segment_is_made_that_would_fill_the_disk() {
     let disk = SimDisk::new(1);

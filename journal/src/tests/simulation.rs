@@ -121,8 +121,12 @@ impl Model {
         let number = |record: &[u8]| usize::from_be_bytes(record[..8].try_into().unwrap());
         let first = found.first().map_or(0, |(_, record)| number(record));
         for (place, (position, bytes)) in found.iter().enumerate() {
-            let (record, at) = &self.records[first + place];
-            assert_eq!(bytes, record, "{seed}: record {}", first + place);
+            let place = first + place;
+            let known = self.records.get(place);
+            let Some((record, at)) = known else {
+                panic!("{seed}: record {place} was never appended");
+            };
+            assert_eq!(bytes, record, "{seed}: record {place}");
             assert!(at.is_none_or(|at| at == *position), "{seed}: position");
         }
         let end = if found.is_empty() {
