@@ -8,7 +8,7 @@ use crate::disk::{Disk, DiskFile, zero_filled};
 use crate::format::{Header, Marks, OpenBlock, RECORD_HEAD, VERSION, segment_name};
 use crate::position::as_u64;
 use crate::recover::{Segment, io_error, recover};
-use crate::shared::{Name, SPARE, Shared};
+use crate::shared::{Name, Shared};
 use crate::{AppendError, OpenError, Position, Recovered, Settings, Syncer, WriteError};
 
 /// An open journal, at its end: the one writer.
@@ -294,12 +294,6 @@ fn current(
     last: Option<Segment>,
     segment_bytes: usize,
 ) -> Result<(Current, Name), OpenError> {
-    match disk.remove(SPARE) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(io_error(disk, SPARE, error));
-        }
-        Ok(()) | Err(_) => {}
-    }
     let base = last.map_or_else(Position::default, |segment| segment.base);
     let name = segment_name(base);
     let opened = match last {

@@ -1,7 +1,7 @@
 use std::fmt;
 
-/// A place in a journal, in bytes since it was begun, over all its segments: it only grows, across
-/// restarts too, and nothing but a block boundary is ever one.
+/// A place in a journal, in bytes since it was begun, over all its segments. It grows with every
+/// block, across restarts too; only those of a tail that a crash of the machine took come again.
 ///
 /// The position of a record is the end of the block that holds it: what [`Journal::write`]
 /// returned. The record is durable once [`Syncer::synced`] is at or above it.

@@ -4,6 +4,7 @@ use std::io;
 use crate::disk::{Disk, write_zeros};
 use crate::format::{Block, HEADER, Header, Marks, VERSION, segment_base, segment_name, witnesses};
 use crate::position::as_u64;
+use crate::shared::SPARE;
 use crate::{Damage, OpenError, Position};
 
 /// What a journal held when it was opened.
@@ -73,6 +74,7 @@ pub(crate) fn recover<E: Display>(
     if let Some(cut) = cut {
         scan.cut(&bases, &cut)?;
     }
+    remove_spare(disk)?;
     scan.make_durable()?;
     Ok(Found {
         sealed: scan.last_record <= scan.marks.synced,
@@ -333,6 +335,14 @@ impl Scan<'_> {
             offset: as_u64(offset),
             reason,
         }
+    }
+}
+
+/// Whatever the process before was at with it.
+fn remove_spare(disk: &dyn Disk) -> Result<(), OpenError> {
+    match disk.remove(SPARE) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(disk, SPARE, error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

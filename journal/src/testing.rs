@@ -50,7 +50,7 @@ struct World {
 #[derive(Clone, Debug)]
 enum Change {
     Created(String, usize),
-    Renamed(String, String),
+    Renamed(String, String, usize),
     Removed(String),
 }
 
@@ -60,10 +60,11 @@ impl Change {
             Self::Created(name, file) => {
                 names.insert(name, file);
             }
-            Self::Renamed(from, to) => {
-                if let Some(file) = names.remove(&from) {
-                    names.insert(to, file);
+            Self::Renamed(from, to, file) => {
+                if names.get(&from) == Some(&file) {
+                    names.remove(&from);
                 }
+                names.insert(to, file);
             }
             Self::Removed(name) => {
                 names.remove(&name);
@@ -238,10 +239,9 @@ impl Disk for SimDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut world = self.step()?;
-        if !world.names.contains_key(from) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        world.change(Change::Renamed(from.to_owned(), to.to_owned()));
+        let place = world.names.get(from).copied();
+        let place = place.ok_or(io::ErrorKind::NotFound)?;
+        world.change(Change::Renamed(from.to_owned(), to.to_owned(), place));
         Ok(())
     }
 

@@ -10,8 +10,8 @@ struct Model {
     /// Each record and its position, once it was written.
     records: Vec<(Vec<u8>, Option<Position>)>,
     synced: Position,
-    /// Records at or behind it are needed.
-    needed_from: Position,
+    /// Records before this one were given up.
+    given_up: usize,
 }
 
 /// One life of the process after another on one disk, each ended by a crash at a random step, of
@@ -74,12 +74,10 @@ impl Model {
                     true
                 }
                 _ => {
-                    if !self.records.is_empty() {
-                        let oldest = random.below(self.records.len());
-                        if let Some(position) = self.records[oldest].1 {
-                            self.needed_from = self.needed_from.max(position);
-                            journal.forget_before(self.needed_from);
-                        }
+                    let oldest = random.below(self.records.len()).max(self.given_up);
+                    if let Some((_, Some(position))) = self.records.get(oldest) {
+                        self.given_up = oldest;
+                        journal.forget_before(*position);
                     }
                     true
                 }
@@ -134,11 +132,8 @@ impl Model {
         } else {
             first + found.len()
         };
-        for (place, (_, at)) in self.records.iter().enumerate() {
-            let Some(at) = at.filter(|at| *at >= self.needed_from) else {
-                continue;
-            };
-            let promised = at <= self.synced || crash == Crash::Process;
+        for (place, (_, at)) in self.records.iter().enumerate().skip(self.given_up) {
+            let promised = at.is_some_and(|at| at <= self.synced || crash == Crash::Process);
             let there = (first..end).contains(&place);
             assert!(
                 there || !promised,
@@ -146,25 +141,13 @@ impl Model {
             );
         }
         // What came back is durable now, the rest never was.
-        self.records.truncate(if found.is_empty() {
-            self.forgotten()
-        } else {
-            end
-        });
-        if let Some((last, _)) = found.last() {
-            self.needed_from = self.needed_from.min(*last);
-        }
+        let known = if found.is_empty() { self.given_up } else { end };
+        self.records.truncate(known);
+        self.given_up = self.given_up.min(known);
         for ((_, at), (position, _)) in self.records.iter_mut().skip(first).zip(found) {
             *at = Some(*position);
             self.synced = self.synced.max(*position);
         }
-    }
-
-    /// Records that may be gone, from the first on.
-    fn forgotten(&self) -> usize {
-        let needed = |at: &Option<Position>| at.is_none_or(|at| at >= self.needed_from);
-        let first = self.records.iter().position(|(_, at)| needed(at));
-        first.unwrap_or(self.records.len())
     }
 }
 
