@@ -389,3 +389,152 @@ fn tell(pool: &str, recovered: &Recovered, batches: u64) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use iso8583::element::ResponseCode;
+    use iso8583::{Message, Mti};
+    use switch_core::{Admission, ConnectionId, GroupSettings, LinkId, OutboundSettings, Output};
+
+    use super::*;
+
+    const GROUP: GroupId = GroupId(0);
+
+    fn settings(folder: &Path) -> CheckedJournal {
+        let key_file = folder.join("switch.key");
+        if !key_file.exists() {
+            keys::generate(&key_file).unwrap();
+        }
+        CheckedJournal {
+            folder: folder.join("journal"),
+            key_file,
+            sync_always: false,
+            sync_every: Duration::from_millis(5),
+            block_bytes_max: 1 << 20,
+            segment_bytes: (1 << 20) + 4096,
+            checkpoint_bytes: 100_000,
+            low_water_bytes: 0,
+        }
+    }
+
+    fn open(folder: &Path) -> (Keeper, Outbound) {
+        let settings = settings(folder);
+        let groups = [(GROUP, GroupSettings::default())];
+        let mut outbound = Outbound::new(OutboundSettings::default(), &groups);
+        let names = [(GROUP, "prepaid".to_owned())];
+        let now = iso8583_link::now();
+        let keeper = Keeper::open(&settings, "prepaid", &names, now, &mut outbound).unwrap();
+        let link = LinkId {
+            group: GROUP,
+            place: 0,
+        };
+        outbound.handle_link(now, link, true);
+        (keeper, outbound)
+    }
+
+    /// Sends a purchase; the token and message that left, and the records behind it written.
+    fn send(keeper: &mut Keeper, outbound: &mut Outbound, number: u32) -> Vec<Output> {
+        let sandbox = crate::Config::default().check().unwrap();
+        let inbound = &sandbox.listeners[0].inbound;
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        let stan = format!("{number:06}");
+        for (de, value) in [
+            (2, "9999990100000005"),
+            (3, "000000"),
+            (4, "000000015000"),
+            (7, "0315023015"),
+            (11, &stan),
+            (12, "113015"),
+            (13, "0315"),
+            (37, "607411000123"),
+            (41, "TERM0001"),
+            (42, "MERCHANT0000001"),
+            (49, "410"),
+        ] {
+            message.set(de, value.as_bytes());
+        }
+        let now = iso8583_link::now();
+        let Admission::Admitted(mut request) = inbound.admit(now, ConnectionId(1), message) else {
+            panic!("it is not admitted");
+        };
+        sandbox.routes.route(&mut request).unwrap();
+        outbound.handle_request(now, request);
+        assert!(keeper.write(outbound));
+        core::iter::from_fn(|| outbound.poll_output()).collect()
+    }
+
+    /// Many segments and checkpoints: what is open is found again, and nothing else.
+    #[test]
+    fn what_is_open_is_found_again_over_many_checkpoints() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut expected = 0;
+        for life in 0..4 {
+            let (mut keeper, mut outbound) = open(folder.path());
+            let found = outbound.reversals(GROUP);
+            assert_eq!(found, expected, "life {life}");
+            for number in 0..6_000 {
+                let outputs = send(&mut keeper, &mut outbound, number);
+                let sent = outputs.into_iter().find_map(|output| match output {
+                    Output::Send { token, message, .. }
+                        if message.mti() == Mti::FINANCIAL_REQUEST =>
+                    {
+                        Some((token, message))
+                    }
+                    Output::Send { .. }
+                    | Output::Answer(_)
+                    | Output::Refused(_)
+                    | Output::FailedOver(_)
+                    | Output::ReversalQueued { .. }
+                    | Output::ReversalAcknowledged(_)
+                    | Output::ReversalUnanswered { .. } => None,
+                });
+                // What an earlier life left open is being reversed: its key is taken.
+                let Some((token, message)) = sent else {
+                    continue;
+                };
+                if number % 1_000 == 999 - life {
+                    expected += 1;
+                    continue;
+                }
+                let answer = message.response(ResponseCode::APPROVED).unwrap();
+                outbound.handle_answer(iso8583_link::now(), token, answer);
+                assert!(keeper.write(&mut outbound));
+                while outbound.poll_output().is_some() {}
+            }
+            drop(keeper);
+        }
+        let files = std::fs::read_dir(folder.path().join("journal/prepaid")).unwrap();
+        assert!(files.count() < 8, "old segments are given up");
+    }
+
+    #[test]
+    fn err_a_journal_of_another_key_file() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path()));
+        std::fs::remove_file(folder.path().join("switch.key")).unwrap();
+        let settings = settings(folder.path());
+        let mut outbound = Outbound::new(OutboundSettings::default(), &[]);
+        let now = iso8583_link::now();
+        let error = Keeper::open(&settings, "prepaid", &[], now, &mut outbound).unwrap_err();
+        assert!(error.to_string().contains("another identity"), "{error}");
+    }
+
+    #[test]
+    fn a_batch_that_was_changed_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(&settings(folder.path()).key_file).unwrap();
+        let mut seal = Seal::new(&root).unwrap();
+        let (mut one, mut two) = (Vec::new(), Vec::new());
+        seal.seal(b"records", &mut one).unwrap();
+        seal.seal(b"records", &mut two).unwrap();
+        assert_eq!(*Seal::open(&root, &one).unwrap(), b"records");
+        assert_ne!(one[HEAD..], two[HEAD..]);
+        for bit in 0..one.len() * 8 {
+            let mut changed = one.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(Seal::open(&root, &changed).is_err(), "bit {bit}");
+        }
+    }
+}

@@ -216,9 +216,12 @@ pub enum NotRecords {
     UnknownGroup(String),
 }
 
-/// Reads records from the first on, and keeps what they leave undone.
+/// Reads records in their order, and keeps what they leave undone. Records before the first
+/// *begun* are of before a checkpoint, what of them the journal has not given up yet: they count
+/// no more.
 #[derive(Debug, Default)]
 pub struct Replay {
+    begun: bool,
     boot: BootId,
     names: HashMap<u16, String>,
     next_id: u64,
@@ -339,6 +342,9 @@ impl Replay {
     ) -> Option<Result<&'a [u8], NotRecords>> {
         let (group, rest) = number(bytes)?;
         let (message, rest) = message(rest)?;
+        if !self.begun {
+            return Some(Ok(rest));
+        }
         let Some(group) = self.names.get(&group).cloned() else {
             return Some(Err(NotRecords::NamelessGroup(group)));
         };
@@ -350,6 +356,7 @@ impl Replay {
         let (boot, rest) = bytes.split_first_chunk()?;
         let (count, mut rest) = number(rest)?;
         *self = Self {
+            begun: true,
             boot: *boot,
             next_id: self.next_id,
             ..Self::default()
@@ -464,6 +471,18 @@ mod tests {
         assert!(recovered(&records, BOOT).unwrap().is_empty());
     }
 
+    /// The journal gives up whole segments: the oldest one kept may begin anywhere.
+    #[test]
+    fn what_is_left_of_before_a_checkpoint_counts_no_more() {
+        let mut records = Records::default();
+        records.sent(4, GROUP, &purchase());
+        records.reversal(4, GROUP, &purchase());
+        records.begun(BOOT, GROUPS.into_iter());
+        records.sent(5, GROUP, &purchase());
+        let left = recovered(&records, BOOT).unwrap();
+        assert_eq!((left.open(), left.reversals(), left.next_id), (1, 0, 6));
+    }
+
     #[test]
     fn a_checkpoint_replaces_what_was_before_it() {
         let mut records = begun();
@@ -496,9 +515,9 @@ mod tests {
         }
         let mut replay = Replay::default();
         assert_eq!(replay.apply(&[9]), Err(NotRecords::Format { offset: 0 }));
-        let mut nameless = Records::default();
-        nameless.sent(4, GROUP, &purchase());
+        let mut nameless = begun();
+        nameless.sent(4, GroupId(9), &purchase());
         let error = replay.apply(nameless.bytes());
-        assert_eq!(error, Err(NotRecords::NamelessGroup(3)));
+        assert_eq!(error, Err(NotRecords::NamelessGroup(9)));
     }
 }
