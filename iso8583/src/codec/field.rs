@@ -74,20 +74,22 @@ impl Field {
             .encoding()
             .units(announced, prefix.counting)
             .ok_or(DecodeErrorKind::OddNibbles { found: announced })?;
-        // Packed digits counted by their bytes may have one more than the longest value: filler.
+        // Packed digits counted by their bytes may be one more than the longest value: a filler,
+        // even where it is a digit.
         let packed = matches!(self.encoding(), Encoding::Bcd { .. });
         let round = usize::from(packed && prefix.counting == Counting::Bytes && max % 2 == 1);
         if units > max + round {
             return Err(too_long(units));
         }
         let wire = self.wire_len(units);
-        let filled = prefix.counting == Counting::Bytes && self.ends_in_fill(content.get(..wire));
+        let filled = prefix.counting == Counting::Bytes
+            && (units > max || self.ends_in_fill(content.get(..wire).unwrap_or_default()));
         Ok((width, units - usize::from(filled), wire))
     }
 
     /// Is the last or first nibble of packed bytes a filler that is no digit?
-    fn ends_in_fill(&self, content: Option<&[u8]>) -> bool {
-        let (Encoding::Bcd { align, fill }, Some(content)) = (self.encoding(), content) else {
+    pub(crate) fn ends_in_fill(&self, content: &[u8]) -> bool {
+        let Encoding::Bcd { align, fill } = self.encoding() else {
             return false;
         };
         let nibble = match align {
@@ -487,4 +489,55 @@ pub(crate) fn big_endian(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::*;
+    use crate::Dialect;
+
+    /// A dialect of one variable field, behind a length of one byte.
+    fn dialect(class: Class, encoding: Encoding, counting: Counting, max: u16) -> Dialect {
+        let prefix = Prefix {
+            digits: 1,
+            coding: PrefixCoding::Binary,
+            counting,
+        };
+        let field = Field::new("any", class, encoding, Length::up_to(max, prefix)).unwrap();
+        let dialect = Dialect::builder("any").field(2, field);
+        dialect.build().unwrap()
+    }
+
+    fn wire(field: &[u8]) -> Vec<u8> {
+        [b"0200\x40\0\0\0\0\0\0\0", field].concat()
+    }
+
+    /// The value of a field that encodes to the same bytes.
+    fn value(dialect: &Dialect, field: &[u8]) -> String {
+        let message = dialect.decode(&wire(field)).unwrap();
+        let mut again = BytesMut::new();
+        dialect.encode(&message, &mut again).unwrap();
+        assert_eq!(&again[..], wire(field));
+        message.text(2).unwrap().to_owned()
+    }
+
+    fn refusal(dialect: &Dialect, field: &[u8]) -> DecodeErrorKind {
+        dialect.decode(&wire(field)).unwrap_err().error.kind
+    }
+
+    #[test]
+    fn a_digit_beside_as_many_as_may_be_is_filler() {
+        for (align, fine, wrong) in [
+            (Align::Right, b"\x02\x01\x23", b"\x02\x11\x23"),
+            (Align::Left, b"\x02\x12\x30", b"\x02\x12\x31"),
+        ] {
+            let encoding = Encoding::Bcd { align, fill: 0 };
+            let dialect = dialect(Class::N, encoding, Counting::Bytes, 3);
+            assert_eq!(value(&dialect, fine), "123");
+            let kind = refusal(&dialect, wrong);
+            assert_eq!(kind, DecodeErrorKind::Padding { fill: 0 });
+        }
+    }
 }

@@ -355,8 +355,7 @@ impl<'a> Item<'a> {
         }
         let found = self.units(field, content)?;
         let max = usize::from(field.length().max());
-        let packed = matches!(field.encoding(), Encoding::Bcd { .. });
-        if found > max + usize::from(packed && max % 2 == 1) {
+        if found > max {
             return Err(DecodeErrorKind::TooLong { found, max });
         }
         match field.length() {
@@ -380,7 +379,7 @@ fn units_in(field: &Field, content: &[u8]) -> Result<usize, DecodeErrorKind> {
         Encoding::Ascii | Encoding::Ebcdic(_) | Encoding::EucKr | Encoding::Binary => Ok(bytes),
         Encoding::Hex | Encoding::EbcdicHex if bytes.is_multiple_of(2) => Ok(bytes / 2),
         Encoding::Hex | Encoding::EbcdicHex => Err(DecodeErrorKind::OddNibbles { found: bytes }),
-        Encoding::Bcd { align, fill } => {
+        Encoding::Bcd { .. } => {
             if let Length::Fixed(units) = field.length()
                 && field.wire_len(usize::from(units)) == bytes
             {
@@ -389,11 +388,9 @@ fn units_in(field: &Field, content: &[u8]) -> Result<usize, DecodeErrorKind> {
             if field.class() == Class::Xn {
                 return Ok((bytes * 2).saturating_sub(1));
             }
-            let lone = match align {
-                Align::Left => content.last().map(|byte| byte & 0x0F),
-                Align::Right => content.first().map(|byte| byte >> 4),
-            };
-            Ok(bytes * 2 - usize::from(fill > 9 && lone == Some(fill)))
+            let digits = bytes * 2;
+            let one_more = digits == usize::from(field.length().max()) + 1;
+            Ok(digits - usize::from(one_more || field.ends_in_fill(content)))
         }
     }
 }

@@ -688,3 +688,29 @@ fn a_signed_amount_without_a_value_is_no_amount_and_no_panic() {
     assert_eq!(set.as_slice(), b"0108C\x00\x00\x01\x23");
     assert_eq!(counted.check(&set), Ok(()));
 }
+
+/// Of an odd number of packed digits that only bytes count, a digit may be the filler.
+#[test]
+fn packed_digits_are_no_more_than_may_be() {
+    let prefix = Prefix::bcd(2, Counting::Bytes);
+    let field = |max| {
+        let length = Length::up_to(max, prefix);
+        Field::new("digits", Class::N, Encoding::BCD, length).unwrap()
+    };
+    let form = ber([("DF01", field(3)), ("DF02", field(4))], Unknown::Keep);
+    for (value, tag, digits) in [
+        (hex!("DF01 02 0123"), "DF01", "123"),
+        (hex!("DF02 02 0123"), "DF02", "0123"),
+    ] {
+        assert_eq!(form.check(&value), Ok(()));
+        let read = form.read(&value, &[tag]).unwrap().unwrap();
+        assert_eq!(read.as_slice(), digits.as_bytes());
+        let again = form.change(&value, &[tag], Some(&read)).unwrap();
+        assert_eq!(again.as_slice(), value);
+    }
+    let (path, kind) = wrong(&form, &hex!("DF01 02 1123"));
+    assert_eq!(
+        (path.as_str(), kind),
+        ("DF01", DecodeErrorKind::Padding { fill: 0 })
+    );
+}
