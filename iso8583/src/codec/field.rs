@@ -68,6 +68,9 @@ impl Field {
                 expected: announced,
                 found: content.len(),
             })?;
+            if wire > max {
+                return Err(too_long(wire));
+            }
             return Ok((width, wire, wire));
         }
         let units = self
@@ -539,5 +542,13 @@ mod tests {
             let kind = refusal(&dialect, wrong);
             assert_eq!(kind, DecodeErrorKind::Padding { fill: 0 });
         }
+    }
+
+    #[test]
+    fn text_of_two_bytes_a_character_is_no_longer_than_it_may_be() {
+        let dialect = dialect(Class::Ans, Encoding::EucKr, Counting::Characters, 4);
+        assert_eq!(value(&dialect, b"\x02\xBC\xAD\xBF\xEF"), "서울");
+        let kind = refusal(&dialect, b"\x03\xBC\xAD\xBF\xEF1");
+        assert_eq!(kind, DecodeErrorKind::TooLong { found: 5, max: 4 });
     }
 }
