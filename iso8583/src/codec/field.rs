@@ -171,6 +171,9 @@ impl Field {
         content: &[u8],
         out: &mut impl Sink,
     ) -> Result<(), DecodeErrorKind> {
+        if content.is_empty() {
+            return self.check_class(content);
+        }
         for (place, byte) in content.iter().enumerate() {
             let character = ebcdic::to_latin1(page, *byte);
             if !self.is_lenient() && !self.class().holds(place, character) {
@@ -550,5 +553,19 @@ mod tests {
         assert_eq!(value(&dialect, b"\x02\xBC\xAD\xBF\xEF"), "서울");
         let kind = refusal(&dialect, b"\x03\xBC\xAD\xBF\xEF1");
         assert_eq!(kind, DecodeErrorKind::TooLong { found: 5, max: 4 });
+    }
+
+    #[test]
+    fn an_amount_without_even_a_sign_is_none_in_any_encoding() {
+        for (encoding, credit) in [
+            (Encoding::Ascii, b"\x02C7"),
+            (Encoding::Ebcdic(CodePage::Cp037), b"\x02\xC3\xF7"),
+        ] {
+            let dialect = dialect(Class::Xn, encoding, Counting::Bytes, 3);
+            assert_eq!(value(&dialect, credit), "C7");
+            let (position, class) = (1, "x+n");
+            let kind = refusal(&dialect, b"\0");
+            assert_eq!(kind, DecodeErrorKind::Class { position, class });
+        }
     }
 }
