@@ -19,7 +19,7 @@ use iso8583::{Change, Dialect, Message, Mti};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use specs::{cases, padded};
+use specs::{cases, padded, raw};
 
 fn encoded(dialect: &Dialect, message: &Message) -> BytesMut {
     let mut wire = BytesMut::new();
@@ -301,6 +301,24 @@ proptest! {
         };
         prop_assert!(rest.unwrap().iter().all(|filler| *filler == padding.filler()));
         prop_assert_eq!(&encoded(&dialect, &filled)[..], &wire[..]);
+    }
+
+    /// Bytes that no encoder of ours made: fillers that are digits, more characters than bytes.
+    #[test]
+    fn a_field_of_bytes_nobody_encoded_is_refused_or_comes_back((field, wire) in raw()) {
+        let dialect = Dialect::builder("raw")
+            .bitmap(BitmapForm::Binary, Maps::Fixed(1))
+            .field(2, field)
+            .build()
+            .unwrap();
+        let wire = [&b"0200\x40\0\0\0\0\0\0\0"[..], &wire].concat();
+        for end in 0..wire.len() {
+            if let Ok(message) = dialect.decode(&wire[..=end]) {
+                prop_assert_eq!(&encoded(&dialect, &message)[..], &wire[..=end]);
+                let masked = encoded(&dialect, &message.masked(&dialect));
+                prop_assert!(dialect.index(&masked).is_ok());
+            }
+        }
     }
 
     #[test]

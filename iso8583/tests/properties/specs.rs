@@ -229,6 +229,40 @@ fn characters(class: Class, encoding: Encoding, plain: bool) -> Union<BoxedStrat
     })
 }
 
+/// A variable field, and bytes that may start with one: a length about the longest, and characters
+/// that most fields may hold.
+pub(crate) fn raw() -> impl Strategy<Value = (Field, Vec<u8>)> {
+    let counting = select(vec![
+        Counting::Characters,
+        Counting::Bytes,
+        Counting::Nibbles,
+    ]);
+    let axes = (
+        select(Class::ALL.to_vec()),
+        encodings(),
+        counting,
+        0..10_u16,
+    );
+    let field = (axes, any::<bool>()).prop_filter_map(
+        "a field that can exist",
+        |((class, encoding, counting, max), lenient)| {
+            let prefix = Prefix {
+                digits: 1,
+                coding: PrefixCoding::Binary,
+                counting,
+            };
+            let field = Field::new("raw", class, encoding, Length::up_to(max, prefix)).ok()?;
+            Some(if lenient { field.lenient() } else { field })
+        },
+    );
+    // ASCII, packed and EBCDIC digits, Korean.
+    let byte = select(b"09CA\x00\x12\x99\xF0\xF9\xC3\xB0\xA1".to_vec());
+    (field, 0..12_u8, vec(byte, 24)).prop_map(|(field, length, content)| {
+        let wire = [vec![length], content].concat();
+        (field, wire)
+    })
+}
+
 /// Fields of fixed length with a filler, and values too short for them.
 pub(crate) fn padded() -> impl Strategy<Value = (Field, Vec<u8>)> {
     let encoding = |class| {
