@@ -203,8 +203,7 @@ impl Encoding {
         }
     }
 
-    /// What a length of so much, counted so, is in units of the value; None where it is no whole
-    /// number of them, or the bytes must be looked at (characters of EUC-KR).
+    /// Can the length of a value be counted so?
     const fn allows(self, counting: Counting) -> bool {
         match self {
             Self::Ascii | Self::Ebcdic(_) | Self::EucKr => !matches!(counting, Counting::Nibbles),
