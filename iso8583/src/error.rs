@@ -255,6 +255,12 @@ pub enum EncodeErrorKind {
         /// Bytes of the whole message.
         needed: usize,
     },
+    /// The message has more bytes than one can have: 65535.
+    #[error("the message takes {needed} bytes, more than {}", u16::MAX)]
+    TooLong {
+        /// Bytes of the whole message.
+        needed: usize,
+    },
     /// The value is not made of the subfields the dialect says.
     #[error("the value is not made of its subfields")]
     Subfields,

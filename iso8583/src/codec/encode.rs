@@ -118,20 +118,7 @@ impl Dialect {
             };
             done.map_err(|kind| EncodeError { de, kind })?;
         }
-        let needed = out.len();
-        let limit = usize::from(u16::MAX);
-        let kind = if needed > limit {
-            EncodeErrorKind::Length {
-                expected: limit,
-                found: needed,
-            }
-        } else if needed > len {
-            EncodeErrorKind::NoRoom { needed }
-        } else {
-            return Ok(needed);
-        };
-        let de = message.present().last().unwrap_or(0);
-        Err(EncodeError { de, kind })
+        fits(message.present(), out.len(), len)
     }
 
     fn put_start(&self, message: &Message, out: &mut impl Sink) {
@@ -248,6 +235,19 @@ impl Dialect {
             .ok_or(EncodeErrorKind::UnknownField)?
             .encode(value, out)
     }
+}
+
+/// The bytes a message takes, if it can be one and its buffer has room for it.
+pub(super) fn fits(present: Bitmap, needed: usize, room: usize) -> Result<usize, EncodeError> {
+    let kind = if needed > usize::from(u16::MAX) {
+        EncodeErrorKind::TooLong { needed }
+    } else if needed > room {
+        EncodeErrorKind::NoRoom { needed }
+    } else {
+        return Ok(needed);
+    };
+    let de = present.last().unwrap_or(0);
+    Err(EncodeError { de, kind })
 }
 
 /// Appends a field of common form; None, and nothing written, where it is none or does not fit.

@@ -1,6 +1,7 @@
 //! A message made of another's bytes: relayed with a few fields changed, or answered.
 
 use crate::bitmap::Bitmap;
+use crate::codec::encode::fits;
 use crate::codec::view::View;
 use crate::encoding::{Room, Sink};
 use crate::error::{EncodeError, EncodeErrorKind};
@@ -14,7 +15,8 @@ impl View<'_> {
     /// bytes it takes. Every other byte is copied as it came; nothing is allocated.
     ///
     /// # Errors
-    /// Where a new value does not fit its element, or the message its buffer.
+    /// Where a new value does not fit its element, or the message its buffer, or it would be longer
+    /// than 65535 bytes.
     ///
     /// ```
     /// use iso8583::Dialect;
@@ -31,7 +33,8 @@ impl View<'_> {
     }
 
     /// Writes a message of another type that keeps some of the fields, byte for byte, and has
-    /// others changed or added: an answer, a reversal, a repeat.
+    /// others changed or added: an answer, a reversal, a repeat. Changes of DE 0, 1 and numbers above
+    /// 192 are ignored, as in [`Message::set`](crate::Message::set).
     ///
     /// # Errors
     /// As [`View::relay`].
@@ -62,14 +65,7 @@ impl View<'_> {
             self.dialect().put_maps(present, &mut out);
         }
         self.put_fields(present, kept, changes, &mut out)?;
-        let needed = out.len();
-        if needed > len {
-            return Err(EncodeError {
-                de: present.last().unwrap_or(0),
-                kind: EncodeErrorKind::NoRoom { needed },
-            });
-        }
-        Ok(needed)
+        fits(present, out.len(), len)
     }
 
     /// Neighbours that are kept are copied in one piece.
@@ -104,5 +100,31 @@ impl View<'_> {
         }
         out.put_all(self.bytes.get(pending).unwrap_or_default());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Dialect;
+    use crate::spec::{Class, Counting, Encoding, Field, Length, Prefix};
+
+    /// Nobody could read it: see [`Dialect::read`].
+    #[test]
+    fn a_message_does_not_grow_beyond_the_longest_there_can_be() {
+        let length = Length::up_to(65_000, Prefix::ascii(5, Counting::Bytes));
+        let text = Field::new("text", Class::Ans, Encoding::Ascii, length).unwrap();
+        let dialect = Dialect::builder("long").field(2, text.clone());
+        let dialect = dialect.field(3, text).build().unwrap();
+        let wire = b"0200\x40\0\0\0\0\0\0\x0000001A";
+        let view = dialect.index(wire).unwrap();
+        let (mut buffer, value) = (vec![0; 70_000], [b'B'; 65_000]);
+        let mut relay = |second: &[u8]| {
+            let changes = [(2, Some(&value[..])), (3, Some(second))];
+            view.relay(&changes, &mut buffer)
+        };
+        assert_eq!(relay(&[b'C'; 513]), Ok(65_535));
+        let kind = EncodeErrorKind::TooLong { needed: 65_536 };
+        assert_eq!(relay(&[b'C'; 514]), Err(EncodeError { de: 3, kind }));
     }
 }

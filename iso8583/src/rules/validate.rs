@@ -38,20 +38,20 @@ impl Dialect {
     fn unwritable(&self, message: &Message) -> Vec<Fault> {
         let mut rest = message.clone();
         let mut faults = Vec::new();
-        let mut last = None;
         while let Err(EncodeError { de, kind }) = self.encode_into(&rest, &mut []) {
-            // Elements fail in ascending order. One before the last is the end of a message that
-            // is still too long: that was told once.
-            let told = last.is_some_and(|last| de <= last);
-            if told || matches!(kind, EncodeErrorKind::NoRoom { .. }) {
+            if matches!(kind, EncodeErrorKind::NoRoom { .. }) {
                 break;
             }
+            let as_a_whole = matches!(kind, EncodeErrorKind::TooLong { .. });
             faults.push(Fault {
                 path: Path::Field(de),
                 kind: FaultKind::Unwritable(kind),
             });
+            // Every element was written: what is left of the message tells nothing more.
+            if as_a_whole {
+                break;
+            }
             rest.remove(de);
-            last = Some(de);
         }
         faults
     }
@@ -125,7 +125,7 @@ mod tests {
         // 4 of MTI, 8 of bitmap, four values behind 5 digits of length.
         assert_eq!(
             told(&builder.build().unwrap(), &message),
-            ["DE 5: expected 65535 characters, found 120032"]
+            ["DE 5: the message takes 120032 bytes, more than 65535"]
         );
     }
 
