@@ -13,6 +13,8 @@ mod rewrite;
 mod view;
 mod walk;
 
+use core::fmt;
+
 use thiserror::Error;
 
 use crate::error::{DecodeError, Path};
@@ -25,13 +27,26 @@ pub use view::{Value, View};
 
 /// Bytes that are no message of the dialect, with what could be read before the fault: enough,
 /// perhaps, to answer 30 (format error) with.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[error("{error}")]
 pub struct Undecodable {
     /// What is wrong, and where.
     pub error: DecodeError,
-    /// The MTI and the fields before the fault; None where not even the MTI could be read.
+    /// The MTI and the fields before the fault; None where not even the MTI could be read. Not to
+    /// be printed: the fields may be others than they are taken for.
     pub partial: Option<Message>,
+}
+
+/// Without the values that were read: where the fault is that a length before them is wrong, they
+/// are other fields than they are taken for, and may be secret.
+impl fmt::Debug for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let read = self.partial.as_ref().map(|it| (it.mti(), it.present()));
+        f.debug_struct("Undecodable")
+            .field("error", &self.error)
+            .field("read", &read)
+            .finish()
+    }
 }
 
 impl Dialect {
@@ -184,3 +199,20 @@ impl View<'_> {
 /// Under which numbers a message keeps the wire form of what is no field.
 pub(crate) const LEAD: u8 = 0;
 pub(crate) const MAPS: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// DE 32 says 2 where it has 7: what follows is read as DE 37, which may be printed.
+    #[test]
+    fn what_is_read_of_a_message_out_of_step_is_not_printed() {
+        let wire = b"0200\0\0\0\x01\x28\0\0\x00024500019999990100000005=";
+        let fault = Dialect::iso87_ascii_binmap().decode(wire).unwrap_err();
+        let partial = fault.partial.as_ref().unwrap();
+        assert_eq!(partial.text(32), Some("45"), "{fault}");
+        assert!(!format!("{fault:?} {fault}").contains("99999"));
+        let expected = "read: Some((Mti(0200), {32, 35, 37}))";
+        assert!(format!("{fault:?}").contains(expected), "{fault:?}");
+    }
+}
