@@ -198,9 +198,10 @@ impl<'a> Masked<'a> {
     /// The value of a data element of the standard.
     /// The MTI says of which version of the standard it is.
     fn element(mti: Mti, de: u8, value: &'a [u8]) -> Self {
+        let element = element(mti, de);
         Self {
-            visibility: element(mti, de).map_or(Visibility::Never, |element| element.visibility),
-            hex: false,
+            visibility: element.map_or(Visibility::Never, |element| element.visibility),
+            hex: element.is_some_and(|element| element.class == Class::B),
             value,
         }
     }
@@ -225,6 +226,16 @@ mod tests {
     use hex_literal::hex;
 
     use super::*;
+
+    /// DE 22 of 2003 is bytes that may be seen.
+    #[test]
+    fn a_card_number_in_bytes_that_may_be_seen_is_hidden() {
+        let mut message = Message::new("2200".parse().unwrap());
+        message.set(22, &hex!("9999990100000005 AAAAAAAAAAAAAAAA"));
+        let shown = "999999******0005AAAAAAAAAAAAAAAA";
+        let printed = format!("{message:?} {}", message.describe());
+        assert_eq!(printed.matches(shown).count(), 2, "{printed}");
+    }
 
     #[test]
     fn what_is_secret_in_the_version_of_the_message_is_hidden() {
