@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use anstyle::Style;
 use iso8583::composite::{Composite, Item};
 use iso8583::element::Pan;
-use iso8583::spec::{Class, Field, Length, Visibility};
+use iso8583::spec::{Class, Encoding, Field, Length, Visibility};
 use iso8583::{Dialect, Message, Path, hidden_digits, words};
 use serde_json::{Map, Value};
+
+use crate::message::card_numbers;
 
 /// A message as the user wants to see it.
 #[derive(Clone, Copy)]
@@ -202,8 +204,10 @@ impl<'a> Shown<'a> {
         match field.map(Field::visibility) {
             // Not more of the whole than of its parts.
             Some(Visibility::Shown) if self.subfields(de).iter().all(|it| it.open) => {
-                if binary || field.is_some_and(is_amount) {
-                    plain(value, binary)
+                if binary {
+                    hex_without_cards(value)
+                } else if field.is_some_and(is_amount) {
+                    plain(value, false)
                 } else {
                     plain(&without_cards(value), false)
                 }
@@ -327,6 +331,17 @@ fn without_cards(text: &[u8]) -> Vec<u8> {
     text.iter().zip(hidden_digits(text)).map(star).collect()
 }
 
+/// Bytes as hex digits, with stars for those of card numbers in packed digits, ASCII or EBCDIC.
+fn hex_without_cards(bytes: &[u8]) -> String {
+    let cards = card_numbers(Encoding::Binary, bytes);
+    let is_hidden = |at: &usize| cards.iter().any(|range| range.contains(at));
+    let pair = |(at, byte): (usize, &u8)| match is_hidden(&at) {
+        true => "**".to_owned(),
+        false => hex(&[*byte]),
+    };
+    bytes.iter().enumerate().map(pair).collect()
+}
+
 /// Text without control characters, else hex.
 fn plain(value: &[u8], binary: bool) -> String {
     match core::str::from_utf8(value) {
@@ -404,6 +419,27 @@ mod tests {
         let place = shown.value(43).unwrap();
         assert_eq!(place, "CARD 9999-99**-****-0005             KOR");
         assert_eq!(shown.value(86).unwrap(), "0000000000000000");
+    }
+
+    /// DE 27 of 2003 is bytes that may be seen: where a message is out of step, any bytes.
+    #[test]
+    fn a_card_number_in_bytes_is_masked_however_it_is_coded() {
+        let mut message = Message::new(Mti::try_from(&b"2200"[..]).unwrap());
+        let mut shown = |card: &[u8], behind: &str| {
+            let bytes = [card, &[0xAA; 27][card.len()..]].concat();
+            message.set(27, &bytes);
+            let value = Shown::new(Dialect::iso2003_bcd(), &message, false).value(27);
+            let rest = "AA".repeat(27 - card.len());
+            assert_eq!(value.unwrap(), format!("{behind}{rest}"));
+        };
+        shown(b"\x99\x99\x99\x01\0\0\0\x05", "999999******0005");
+        let ascii = "393939393939************30303035";
+        shown(b"9999990100000005", ascii);
+        shown(
+            &b"9999990100000005".map(|digit| digit | 0xF0),
+            &ascii.replace('3', "F"),
+        );
+        shown(b"\x99\x99\x99", "999999");
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub use card::{change_card, redact, test_pan};
 pub use doubt::{Doubt, doubts, version_doubt};
 pub use fields::{FieldsError, field_path, field_value, from_arguments, is_fields};
 pub use read::{Given, Reading, dialects, given, hint, read, read_whole};
+pub(crate) use secret::card_numbers;
 pub use secret::{Secrets, byte_at_fault};
 pub use suspect::{Suspect, suspect};
 pub use write::{Notation, Unwritable, encoded, write};
