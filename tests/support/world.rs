@@ -212,6 +212,8 @@ impl World {
         files
     }
 
+    /// A file or folder of the switch.
+    #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -33,8 +33,8 @@ impl View<'_> {
     }
 
     /// Writes a message of another type that keeps some of the fields, byte for byte, and has
-    /// others changed or added: an answer, a reversal, a repeat. Changes of DE 0, 1 and numbers above
-    /// 192 are ignored, as in [`Message::set`](crate::Message::set).
+    /// others changed or added: an answer, a reversal, a repeat. Changes of DE 0, 1 and numbers
+    /// above 192 are ignored, as in [`Message::set`](crate::Message::set).
     ///
     /// # Errors
     /// As [`View::relay`].
