@@ -137,7 +137,7 @@ pub struct DecodeError {
 #[non_exhaustive]
 pub enum DecodeErrorKind {
     /// The message ends too early.
-    #[error("expected {expected} bytes, found {found}")]
+    #[error("expected {}, found {found}", bytes(*expected))]
     Truncated {
         /// Bytes the field needs.
         expected: usize,
@@ -203,11 +203,17 @@ pub enum DecodeErrorKind {
     #[error("subfields lie more than 8 deep in one another")]
     TooDeep,
     /// Bytes stand behind the last field.
-    #[error("{found} bytes left over")]
+    #[error("{} left over", bytes(*found))]
     TrailingBytes {
         /// How many.
         found: usize,
     },
+}
+
+/// `1 byte`, `2 bytes`.
+fn bytes(count: usize) -> String {
+    let many = if count == 1 { "" } else { "s" };
+    format!("{count} byte{many}")
 }
 
 /// A value that cannot be written in the dialect.

@@ -504,7 +504,7 @@ fn a_path_that_cannot_be_followed_says_why_and_changes_nothing() {
         (
             "55.9A",
             b"1",
-            "DE 55.9A: the value cannot be read: expected 1 bytes, found 0",
+            "DE 55.9A: the value cannot be read: expected 1 byte, found 0",
         ),
         (
             "55",

@@ -301,7 +301,7 @@ mod tests {
             DF01       unknown                        ****
             72         issuer script template 2
             72.86      issuer script command          ****
-            9F10       cannot be read                 expected 1 bytes, found 0
+            9F10       cannot be read                 expected 1 byte, found 0
         ");
     }
 }
