@@ -5,7 +5,6 @@
 
 use std::sync::LazyLock;
 
-use bytes::BytesMut;
 use iso8583::composite::{Ber, Composite};
 use iso8583::spec::Field;
 use iso8583::{
@@ -81,29 +80,27 @@ pub fn build(elements: &[(u8, &[u8])]) -> Message {
     message
 }
 
-/// Writes a message in place of what the buffer holds.
+/// Writes a message to the start of a buffer; how many bytes it takes.
 ///
 /// # Errors
 /// Where a value does not fit its element.
-pub fn encode(dialect: &Dialect, message: &Message, out: &mut BytesMut) -> Result<(), EncodeError> {
-    out.resize(ROOM, 0);
-    let len = dialect.encode_into(message, out)?;
-    out.truncate(len);
-    Ok(())
+pub fn encode(
+    dialect: &Dialect,
+    message: &Message,
+    out: &mut Buffer,
+) -> Result<usize, EncodeError> {
+    dialect.encode_into(message, out)
 }
 
 /// Writes the approval of a request from its index: 0210, the elements an answer repeats, DE 39.
 ///
 /// # Errors
 /// Where a value does not fit its element.
-pub fn respond(request: &View<'_>, out: &mut BytesMut) -> Result<(), EncodeError> {
+pub fn respond(request: &View<'_>, out: &mut Buffer) -> Result<usize, EncodeError> {
     let Some(mti) = request.mti().response() else {
-        return Ok(());
+        return Ok(0);
     };
-    out.resize(ROOM, 0);
-    let len = request.rewrite(mti, REPEATED, &[(39, Some(b"00"))], out)?;
-    out.truncate(len);
-    Ok(())
+    request.rewrite(mti, REPEATED, &[(39, Some(b"00"))], out)
 }
 
 /// Writes a message as it came in, but for some elements.
@@ -114,17 +111,14 @@ pub fn relay(
     dialect: &Dialect,
     wire: &[u8],
     changes: &[(u8, &[u8])],
-    out: &mut BytesMut,
-) -> anyhow::Result<()> {
+    out: &mut Buffer,
+) -> anyhow::Result<usize> {
     let view = dialect.index(wire)?;
     let mut changed = [(0, None); 4];
     for (slot, (de, value)) in changed.iter_mut().zip(changes) {
         *slot = (*de, Some(*value));
     }
-    out.resize(ROOM, 0);
-    let len = view.relay(changed.get(..changes.len()).unwrap_or_default(), out)?;
-    out.truncate(len);
-    Ok(())
+    Ok(view.relay(changed.get(..changes.len()).unwrap_or_default(), out)?)
 }
 
 /// Shows each tag of DE 55, as it is printed, with its value.
@@ -162,7 +156,7 @@ pub fn icc_alone(icc: &[u8]) -> Vec<u8> {
 static EMV: LazyLock<Composite> = LazyLock::new(|| Composite::Ber(Ber::default()));
 
 /// Room for the longest message.
-const ROOM: usize = 512;
+pub type Buffer = [u8; 512];
 
 /// What an answer to a 0200 repeats.
 const REPEATED: Bitmap = Bitmap::of(&[

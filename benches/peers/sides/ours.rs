@@ -4,7 +4,6 @@ use std::hint::black_box;
 
 use anyhow::ensure;
 use benches::ours;
-use bytes::BytesMut;
 use iso8583::Dialect;
 
 use super::{Operation, Task, kept};
@@ -59,39 +58,50 @@ fn scan(dialect: &'static Dialect, wire: &'static [u8]) -> anyhow::Result<Task> 
 
 fn write(operation: Operation, dialect: &'static Dialect, wire: &[u8]) -> anyhow::Result<Task> {
     let message = ours::build(&purchase::ELEMENTS);
-    let mut out = BytesMut::with_capacity(1_024);
-    ours::encode(dialect, &message, &mut out)?;
-    ensure!(out == wire, "ours writes other bytes than it is to read");
-    let outcome = elements(dialect, &out)?;
+    let mut out = BUFFER;
+    let len = ours::encode(dialect, &message, &mut out)?;
+    ensure!(
+        out.get(..len) == Some(wire),
+        "ours writes other bytes than it is to read"
+    );
+    let outcome = elements(dialect, wire)?;
     Ok(if operation == Operation::Encode {
         Task::new(outcome, move || {
             black_box(&ours::encode(dialect, black_box(&message), &mut out));
+            black_box(&out);
         })
     } else {
         Task::new(outcome, move || {
             let message = ours::build(black_box(&purchase::ELEMENTS));
             black_box(&ours::encode(dialect, &message, &mut out));
+            black_box(&out);
         })
     })
 }
 
 fn respond(dialect: &'static Dialect, wire: &'static [u8]) -> anyhow::Result<Task> {
     let request = dialect.index(wire)?;
-    let mut out = BytesMut::with_capacity(1_024);
-    ours::respond(&request, &mut out)?;
-    Ok(Task::new(elements(dialect, &out)?, move || {
+    let mut out = BUFFER;
+    let len = ours::respond(&request, &mut out)?;
+    let outcome = elements(dialect, out.get(..len).unwrap_or_default())?;
+    Ok(Task::new(outcome, move || {
         black_box(&ours::respond(black_box(&request), &mut out));
+        black_box(&out);
     }))
 }
 
 fn relay(dialect: &'static Dialect, wire: &'static [u8]) -> anyhow::Result<Task> {
-    let mut out = BytesMut::with_capacity(1_024);
-    ours::relay(dialect, wire, &purchase::CHANGES, &mut out)?;
-    Ok(Task::new(elements(dialect, &out)?, move || {
+    let mut out = BUFFER;
+    let len = ours::relay(dialect, wire, &purchase::CHANGES, &mut out)?;
+    let outcome = elements(dialect, out.get(..len).unwrap_or_default())?;
+    Ok(Task::new(outcome, move || {
         let changes = black_box(&purchase::CHANGES);
         black_box(&ours::relay(dialect, black_box(wire), changes, &mut out));
+        black_box(&out);
     }))
 }
+
+const BUFFER: ours::Buffer = [0; 512];
 
 fn walk() -> anyhow::Result<Task> {
     let mut outcome = Elements::new();

@@ -116,6 +116,7 @@ pub(super) struct Slot {
     pub(super) prefix: u8,
     /// Is its value what stands on the wire behind that?
     pub(super) identity: bool,
+    pub(super) check: Check,
 }
 
 /// What sixteen bytes must be.
@@ -221,6 +222,7 @@ impl Slot {
         len: 0,
         prefix: 0,
         identity: false,
+        check: Check::Plain,
     };
 }
 
@@ -324,6 +326,7 @@ impl Draft {
             len: op.len,
             prefix: op.prefix,
             identity: op.identity,
+            check: op.check,
         };
         match op.reach {
             Reach::Unknown => return None,

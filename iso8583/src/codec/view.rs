@@ -82,7 +82,16 @@ impl<'a> View<'a> {
     #[must_use]
     #[inline]
     pub fn value(&self, de: u8) -> Option<Value<'a>> {
-        self.value_in(de, self.segment(de)?)
+        let Some(layout) = self.layout else {
+            return self.value_in(de, self.segment_anew(de)?);
+        };
+        let slot = layout.slot(de).filter(|_| de <= self.until)?;
+        let place = self.place_of(slot)?;
+        let field = self.dialect.field(de)?;
+        if slot.identity {
+            return self.value_as_it_is(field, slot.check, place, slot.prefix);
+        }
+        self.value_located(field, slot.check, place.start)
     }
 
     /// Every value that was walked over, ascending by data element.
@@ -96,18 +105,29 @@ impl<'a> View<'a> {
         let field = self.dialect.field(de)?;
         let op = self.dialect.plan().op(de);
         if op.identity {
-            let at = range.start + usize::from(op.prefix);
-            let content = self.bytes.get(at..range.end)?;
-            return Some(Value {
-                field,
-                content,
-                units: content.len(),
-                at,
-                plain: true,
-                check: op.check,
-            });
+            return self.value_as_it_is(field, op.check, range, op.prefix);
         }
         self.value_located(field, op.check, range.start)
+    }
+
+    #[inline]
+    fn value_as_it_is(
+        &self,
+        field: &'a Field,
+        check: Check,
+        place: Range<usize>,
+        prefix: u8,
+    ) -> Option<Value<'a>> {
+        let at = place.start + usize::from(prefix);
+        let content = self.bytes.get(at..place.end)?;
+        Some(Value {
+            field,
+            content,
+            units: content.len(),
+            at,
+            plain: true,
+            check,
+        })
     }
 
     #[inline(never)]

@@ -66,20 +66,27 @@ const fn values() -> [u8; 256] {
 pub(crate) fn encode(bytes: &[u8], out: &mut impl Sink) {
     let (chunks, rest) = bytes.as_chunks::<16>();
     for chunk in chunks {
-        let mut digits = [0; 32];
-        spell(chunk, &mut digits);
-        out.put_all(&digits);
+        out.put_all(spell(chunk).as_flattened());
     }
-    for byte in rest {
-        out.put_all(&[digit(byte >> 4), digit(byte & 0x0F)]);
+    if !rest.is_empty() {
+        let mut last = [0; 16];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        let digits = spell(&last);
+        out.put_all(digits.get(..rest.len()).unwrap_or_default().as_flattened());
     }
 }
 
-fn spell(bytes: &[u8; 16], digits: &mut [u8; 32]) {
-    let (pairs, _) = digits.as_chunks_mut::<2>();
-    for (pair, byte) in pairs.iter_mut().zip(bytes) {
-        *pair = [digit(byte >> 4), digit(byte & 0x0F)];
-    }
+/// Both digits of a byte at once, so that the compiler does eight bytes at a time.
+#[inline]
+fn spell(bytes: &[u8; 16]) -> [[u8; 2]; 16] {
+    bytes.map(|byte| {
+        let byte = u16::from(byte);
+        let nibbles = (byte >> 4 | byte << 8) & 0x0F0F;
+        let above_9 = (nibbles + 0x0606) >> 4 & 0x0101;
+        (nibbles + 0x3030 + above_9 * 7).to_le_bytes()
+    })
 }
 
 /// The upper-case hex digit of a nibble.
