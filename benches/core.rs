@@ -1,7 +1,7 @@
 //! What the switch decides, without I/O: a purchase from admission to its answer, with 1,000
 //! others in flight. Beside it the issuer link's session, which matches answers to requests.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -98,6 +98,7 @@ impl Core {
             now,
             inbound: Inbound {
                 default_acquirer: b"900001".to_vec(),
+                acquirers: BTreeSet::new(),
                 forwarder: b"999001".to_vec(),
                 business_offset: Offset::constant(9),
             },

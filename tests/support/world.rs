@@ -51,6 +51,12 @@ impl World {
     /// The same, with more options for the switch's VAN listener (`[listener.link]`).
     #[must_use]
     pub fn start_with(programs: Programs, van_link: &str) -> Self {
+        Self::start_listening(programs, "", van_link)
+    }
+
+    /// The same, with more options for the VAN listener itself (`[[listener]]`) as well.
+    #[must_use]
+    pub fn start_listening(programs: Programs, van: &str, van_link: &str) -> Self {
         let mut world = Self::new(programs);
         let issuers = format!(
             "[[issuer]]\nname = 'prepaid'\naddresses = [{:?}]\n{}\
@@ -58,7 +64,7 @@ impl World {
              [[route]]\nname = 'unserved'\nprefixes = ['888888']\n",
             world.issuer.host, ISSUER_OPTIONS,
         );
-        world.start_all(van_link, &issuers);
+        world.start_all(van, van_link, &issuers);
         world
     }
 
@@ -69,7 +75,7 @@ impl World {
         let mut world = Self::new(programs);
         world.backup.start();
         let tables = tables(&world);
-        world.start_all("", &tables);
+        world.start_all("", "", &tables);
         world
     }
 
@@ -92,8 +98,8 @@ impl World {
         }
     }
 
-    fn start_all(&mut self, van_link: &str, tables: &str) {
-        self.write_config(van_link, tables);
+    fn start_all(&mut self, van: &str, van_link: &str, tables: &str) {
+        self.write_config(van, van_link, tables);
         let made = Command::new(self.programs.switch)
             .args(["keygen", "--key-file"])
             .arg(self.path("switch.key"))
@@ -218,12 +224,12 @@ impl World {
         self.folder.path().join(name)
     }
 
-    fn write_config(&self, van_link: &str, tables: &str) {
+    fn write_config(&self, van: &str, van_link: &str, tables: &str) {
         let switch = format!(
             "admin = {:?}\ndrain_timeout = '3s'\n\
              [journal]\nfolder = {:?}\nkey_file = {:?}\nsegment_bytes = 1048576\n\
              checkpoint_bytes = 4194304\nlow_water_bytes = 1048576\n\
-             [[listener]]\nname = 'van'\naddress = {:?}\nacquirer = '900001'\n\
+             [[listener]]\nname = 'van'\naddress = {:?}\nacquirer = '900001'\n{van}\n\
              [listener.link]\ndialect = 'iso87-ascii'\n{van_link}\n\
              [[listener]]\nname = 'pos'\naddress = {:?}\nacquirer = '900002'\n\
              [listener.link]\ndialect = 'iso87-bcd'\ntpdu = true\n{tables}",

@@ -7,6 +7,7 @@
     reason = "test kit: what is broken stops the test"
 )]
 
+mod admission;
 mod crash;
 mod failover;
 mod hostile;

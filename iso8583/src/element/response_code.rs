@@ -46,6 +46,7 @@ response_codes! {
     SUSPECTED_MALFUNCTION = "22", "suspected malfunction";
     RECORD_NOT_FOUND = "25", "unable to locate record";
     FORMAT_ERROR = "30", "format error";
+    BANK_NOT_SUPPORTED = "31", "bank not supported by switch";
     LOST_CARD = "41", "lost card";
     STOLEN_CARD = "43", "stolen card";
     INSUFFICIENT_FUNDS = "51", "not sufficient funds";

@@ -1,5 +1,7 @@
 //! One listener's acquirers: a message becomes a request, once, or is refused.
 
+use std::collections::BTreeSet;
+
 use iso8583::element::{PrivateData, PrivateDataError, Track2, local_date};
 use iso8583::session::Now;
 use iso8583::{Bitmap, Class, Message};
@@ -14,6 +16,8 @@ use crate::route::Choices;
 pub struct Inbound {
     /// DE 32 of messages that come without: an acquirer is a listener and a DE 32.
     pub default_acquirer: Vec<u8>,
+    /// The values of DE 32 it takes, digit for digit; none: any.
+    pub acquirers: BTreeSet<Vec<u8>>,
     /// DE 33 of what we forward: the switch's own institution id.
     pub forwarder: Vec<u8>,
     /// Where the business day is reckoned: DE 15.
@@ -42,12 +46,23 @@ impl Inbound {
         if message.mti().response().is_none() {
             return Admission::Dropped;
         }
-        let refusal = check(&message).err();
+        let refusal = self.check(&message).err();
         let request = self.request(now, connection, message);
         match refusal {
             None => Admission::Admitted(Box::new(request)),
             Some(refusal) => Admission::Refused(refusal, request.refuse(refusal)),
         }
+    }
+
+    fn check(&self, message: &Message) -> Result<(), Refusal> {
+        check_kind(message)?;
+        // Who may not be here learns nothing of its cards.
+        let acquirer = message.field(32).unwrap_or(&self.default_acquirer);
+        if !self.acquirers.is_empty() && !self.acquirers.contains(acquirer) {
+            return Err(Refusal::AcquirerNotAllowed);
+        }
+        check_card(message)?;
+        check_form(message)
     }
 
     fn request(&self, now: Now, connection: ConnectionId, mut message: Message) -> Request {
@@ -84,7 +99,7 @@ impl Inbound {
     }
 }
 
-fn check(message: &Message) -> Result<(), Refusal> {
+fn check_kind(message: &Message) -> Result<(), Refusal> {
     let class = message.mti().class();
     let switched = matches!(
         class,
@@ -93,7 +108,10 @@ fn check(message: &Message) -> Result<(), Refusal> {
     if !switched || message.mti().as_bytes().first() != Some(&b'0') {
         return Err(Refusal::UnsupportedMessage);
     }
-    check_card(message)?;
+    Ok(())
+}
+
+fn check_form(message: &Message) -> Result<(), Refusal> {
     let inquiry = message.field(3).is_some_and(|code| code.starts_with(b"3"));
     for de in MANDATORY {
         if !(message.has(de) || inquiry && de == 4) {
@@ -117,5 +135,91 @@ fn check_card(message: &Message) -> Result<(), Refusal> {
         (Err(_), _) | (Ok(None), _) => Err(Refusal::Format(2)),
         (Ok(Some(pan)), Some(track2)) if *track2.pan() != pan => Err(Refusal::Format(35)),
         (Ok(Some(_)), _) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use iso8583::Mti;
+
+    use super::*;
+
+    fn inbound(acquirers: &[&str]) -> Inbound {
+        Inbound {
+            default_acquirer: b"900001".to_vec(),
+            acquirers: acquirers.iter().map(|id| id.as_bytes().to_vec()).collect(),
+            forwarder: b"999001".to_vec(),
+            business_offset: Offset::constant(9),
+        }
+    }
+
+    fn purchase(acquirer: Option<&str>) -> Message {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        for (de, value) in [
+            (2, "9999990100000005"),
+            (3, "000000"),
+            (4, "000000015000"),
+            (7, "0315023015"),
+            (11, "000123"),
+            (41, "TERM0001"),
+            (49, "410"),
+        ] {
+            message.set(de, value.as_bytes());
+        }
+        if let Some(acquirer) = acquirer {
+            message.set(32, acquirer.as_bytes());
+        }
+        message
+    }
+
+    /// DE 39 of the refusal and its DE 32; None where it is admitted.
+    fn refused(inbound: &Inbound, message: Message) -> Option<(Refusal, String, Option<String>)> {
+        let now = Now {
+            #[expect(clippy::disallowed_methods, reason = "it only has to be some time")]
+            instant: Instant::now(),
+            utc: "2026-03-15T15:30:15Z".parse().unwrap(),
+        };
+        match inbound.admit(now, ConnectionId(7), message) {
+            Admission::Admitted(_) => None,
+            Admission::Refused(refusal, Answer { message, .. }) => {
+                let text = |de| message.text(de).map(ToOwned::to_owned);
+                Some((refusal, text(39).unwrap(), text(32)))
+            }
+            Admission::Dropped => panic!("dropped"),
+        }
+    }
+
+    #[test]
+    fn only_the_acquirers_of_the_list_are_admitted_and_any_where_there_is_none() {
+        let listed = inbound(&["450001", "900001"]);
+        assert_eq!(refused(&listed, purchase(Some("450001"))), None);
+        assert_eq!(refused(&listed, purchase(None)), None, "the default");
+        for other in ["450002", "0450001", "45000"] {
+            assert_eq!(
+                refused(&listed, purchase(Some(other))),
+                Some((
+                    Refusal::AcquirerNotAllowed,
+                    "31".to_owned(),
+                    Some(other.to_owned())
+                ))
+            );
+            assert_eq!(refused(&inbound(&[]), purchase(Some(other))), None);
+        }
+    }
+
+    #[test]
+    fn a_stranger_hears_31_whatever_its_card_and_an_unlisted_default_adds_no_de_32() {
+        let mut other = purchase(Some("450002"));
+        other.set(2, b"99").remove(49);
+        let (refusal, ..) = refused(&inbound(&["450001"]), other).unwrap();
+        assert_eq!(refusal, Refusal::AcquirerNotAllowed);
+        let (_, code, acquirer) = refused(&inbound(&["450001"]), purchase(None)).unwrap();
+        assert_eq!((code.as_str(), acquirer), ("31", None));
+        let mut reconciliation = purchase(Some("450002"));
+        reconciliation.set_mti("0500".parse().unwrap());
+        let (refusal, ..) = refused(&inbound(&["450001"]), reconciliation).unwrap();
+        assert_eq!(refusal, Refusal::UnsupportedMessage);
     }
 }

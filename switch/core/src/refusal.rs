@@ -12,6 +12,9 @@ pub enum Refusal {
     /// No message of this kind is switched here.
     #[error("message type not supported")]
     UnsupportedMessage,
+    /// DE 32 is none that the listener allows.
+    #[error("acquirer not allowed on this listener")]
+    AcquirerNotAllowed,
     /// No route has the card number in its ranges.
     #[error("no issuer of this card number")]
     NoSuchIssuer,
@@ -62,6 +65,9 @@ impl Refusal {
         match self {
             Self::Format(_) => ResponseCode::FORMAT_ERROR,
             Self::UnsupportedMessage => ResponseCode::INVALID_TRANSACTION,
+            // It names the institution, where 03 and 58 are of one merchant or terminal, and 63
+            // would send its operator to look at keys.
+            Self::AcquirerNotAllowed => ResponseCode::BANK_NOT_SUPPORTED,
             Self::NoSuchIssuer => ResponseCode::NO_SUCH_ISSUER,
             Self::NoRoute => ResponseCode::NO_ROUTE,
             Self::IssuerDown
@@ -83,6 +89,7 @@ impl Refusal {
         match self {
             Self::Format(_) => "format",
             Self::UnsupportedMessage => "unsupported_message",
+            Self::AcquirerNotAllowed => "acquirer_not_allowed",
             Self::NoSuchIssuer => "no_such_issuer",
             Self::NoRoute => "no_route",
             Self::IssuerDown => "issuer_down",
@@ -100,9 +107,10 @@ impl Refusal {
     }
 
     /// Every reason, for registering metrics ahead.
-    pub const LABELS: [&'static str; 15] = [
+    pub const LABELS: [&'static str; 16] = [
         "format",
         "unsupported_message",
+        "acquirer_not_allowed",
         "no_such_issuer",
         "no_route",
         "issuer_down",

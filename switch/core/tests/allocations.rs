@@ -6,6 +6,8 @@
     reason = "test kit: a request that is not admitted stops the test"
 )]
 
+use std::collections::BTreeSet;
+
 use allocation_counter::measure;
 use iso8583::session::Now;
 use iso8583::{Message, Mti};
@@ -31,6 +33,7 @@ fn request(card: &str) -> Box<Request> {
     }
     let inbound = Inbound {
         default_acquirer: b"900001".to_vec(),
+        acquirers: BTreeSet::new(),
         forwarder: b"999001".to_vec(),
         business_offset: Offset::constant(9),
     };

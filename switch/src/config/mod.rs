@@ -53,6 +53,8 @@ pub struct ListenerConfig {
     pub address: String,
     /// DE 32 of messages that come without: up to 11 digits.
     pub acquirer: String,
+    /// The DE 32 it takes, `acquirer` among them; another is answered 31. Empty: any.
+    pub acquirers: Vec<String>,
     /// Connections at a time; one more is closed at once.
     pub connections_max: usize,
     /// Requests of one connection in flight; one more is answered 91 at once.
@@ -208,6 +210,7 @@ impl Default for ListenerConfig {
             name: String::new(),
             address: String::new(),
             acquirer: String::new(),
+            acquirers: Vec::new(),
             connections_max: 10_000,
             in_flight_max: 4_096,
             link: LinkConfig::default(),
@@ -469,6 +472,7 @@ impl ListenerConfig {
         given(&self.name, place, "name")?;
         given(&self.address, place, "address")?;
         institution(&self.acquirer, place, "acquirer")?;
+        self.check_acquirers()?;
         positive(self.connections_max, place, "connections_max")?;
         positive(self.in_flight_max, place, "in_flight_max")?;
         if self.in_flight_max > 1 << 20 {
@@ -485,11 +489,27 @@ impl ListenerConfig {
             in_flight_max: self.in_flight_max,
             inbound: Inbound {
                 default_acquirer: self.acquirer.clone().into_bytes(),
+                acquirers: self
+                    .acquirers
+                    .iter()
+                    .map(|id| id.clone().into_bytes())
+                    .collect(),
                 forwarder: forwarder.as_bytes().to_vec(),
                 business_offset: offset,
             },
             link,
         })
+    }
+
+    fn check_acquirers(&self) -> Result<(), ConfigError> {
+        let place = || format!("listener {:?}", self.name);
+        self.acquirers
+            .iter()
+            .try_for_each(|id| institution(id, place, "one of acquirers"))?;
+        if !self.acquirers.is_empty() && !self.acquirers.contains(&self.acquirer) {
+            return Err(option(place(), "acquirer", "one of acquirers"));
+        }
+        Ok(())
     }
 }
 
@@ -715,6 +735,14 @@ mod tests {
         assert_eq!(
             error(|config| config.listener[0].in_flight_max = 0),
             "listener \"van\": in_flight_max is not at least 1"
+        );
+        assert_eq!(
+            error(|config| config.listener[0].acquirers = vec!["45000X".to_owned()]),
+            "listener \"van\": one of acquirers is not 1 to 11 digits"
+        );
+        assert_eq!(
+            error(|config| config.listener[0].acquirers = vec!["450001".to_owned()]),
+            "listener \"van\": acquirer is not one of acquirers"
         );
         assert_eq!(
             error(|config| config.issuer[0].link.dialect = "iso93".to_owned()),

@@ -412,6 +412,7 @@ impl Outbound {
             }
             Refusal::Format(_)
             | Refusal::UnsupportedMessage
+            | Refusal::AcquirerNotAllowed
             | Refusal::NoSuchIssuer
             | Refusal::NoRoute
             | Refusal::FailoverFull

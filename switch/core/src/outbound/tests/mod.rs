@@ -6,6 +6,7 @@
 mod failover;
 mod store;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::tz::Offset;
@@ -46,6 +47,7 @@ impl Kit {
     pub(super) fn of(settings: OutboundSettings, groups: &[GroupSettings]) -> Self {
         let inbound = Inbound {
             default_acquirer: b"900001".to_vec(),
+            acquirers: BTreeSet::new(),
             forwarder: b"999001".to_vec(),
             business_offset: Offset::constant(9),
         };
