@@ -51,6 +51,19 @@ impl FieldKey {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
+    /// The class digit, and the values in their order; the last may be cut off.
+    pub(crate) fn parts(&self) -> (&[u8], impl Iterator<Item = &[u8]>) {
+        let (class, mut rest) = self.as_bytes().split_at_checked(1).unwrap_or_default();
+        let values = core::iter::from_fn(move || {
+            let (len, behind) = rest.split_first()?;
+            let len = usize::from(*len).min(behind.len());
+            let (value, behind) = behind.split_at_checked(len)?;
+            rest = behind;
+            Some(value)
+        });
+        (class, values)
+    }
+
     fn push_value(&mut self, value: &[u8]) {
         self.push(&[u8::try_from(value.len()).unwrap_or(u8::MAX)]);
         self.push(value);
@@ -117,6 +130,20 @@ mod tests {
         assert_ne!(
             FieldKey::new(&one, &[11, 37]),
             FieldKey::new(&other, &[11, 37])
+        );
+    }
+
+    #[test]
+    fn a_key_is_taken_apart_as_far_as_it_reaches() {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message.set(11, b"000001").set(48, &[b'x'; 120]);
+        let key = FieldKey::new(&message, &[11, 37, 48, 41]);
+        let (class, values) = key.parts();
+        let cut_off = vec![b'x'; FieldKey::MAX - 1 - 7 - 1 - 1];
+        assert_eq!(class, b"2");
+        assert_eq!(
+            values.collect::<Vec<_>>(),
+            [&b"000001"[..], b"", cut_off.as_slice()]
         );
     }
 

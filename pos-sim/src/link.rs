@@ -117,14 +117,17 @@ impl HostLink {
             Event::TimedOut { token } if token == self.last => return Seen::Silence,
             // The link takes answers to 0800 messages for its own alone, and matches by more
             // elements than some hosts repeat.
-            Event::Unmatched { answer } => match answer::check(request, &answer) {
+            Event::Unmatched { answer, mismatch } => match answer::check(request, &answer) {
                 Ok(_) => return Seen::Answer(answer),
-                Err(mismatch) => *came = Some(format!("a {} came, but {mismatch}", answer.mti())),
+                Err(wrong) => {
+                    debug!(%mismatch, "an answer matches no request");
+                    *came = Some(format!("a {} came, but {wrong}", answer.mti()));
+                }
             },
             Event::Malformed { error } => {
                 *came = Some(format!("a message came that cannot be read: {error}"));
             }
-            Event::Late { answer, .. } => debug!(?answer, "came too late"),
+            Event::Late { lateness, .. } => debug!(%lateness, "came too late"),
             // Of an earlier request; or asked by the host, which asks a terminal nothing.
             Event::Answered { .. }
             | Event::TimedOut { .. }

@@ -194,10 +194,11 @@ impl Connection {
                     debug!(connection = self.id.0, %error, "undecodable message");
                 }
                 // Answers to nothing: we ask acquirers nothing.
-                Event::Unmatched { .. }
-                | Event::Late { .. }
-                | Event::Answered { .. }
-                | Event::TimedOut { .. } => {
+                Event::Unmatched { mismatch, .. } => {
+                    self.listener.metrics.dropped.increment(1);
+                    debug!(connection = self.id.0, %mismatch, "an answer nobody asked for");
+                }
+                Event::Late { .. } | Event::Answered { .. } | Event::TimedOut { .. } => {
                     self.listener.metrics.dropped.increment(1);
                     debug!(connection = self.id.0, "an answer nobody asked for");
                 }

@@ -261,19 +261,13 @@ impl Pool {
                 debug!(issuer = name, link, ?token, "issuer did not answer in time");
                 self.outbound.handle_timed_out(now, token);
             }
-            Event::Late { answer, late_by } => {
+            Event::Late { lateness, .. } => {
                 metrics.late.increment(1);
-                warn!(
-                    issuer = name,
-                    link,
-                    ?late_by,
-                    ?answer,
-                    "late answer, not delivered"
-                );
+                warn!(issuer = name, link, %lateness, "late answer, not delivered");
             }
-            Event::Unmatched { answer } => {
+            Event::Unmatched { answer, mismatch } => {
                 metrics.unmatched.increment(1);
-                warn!(issuer = name, link, ?answer, "answer matches no request");
+                warn!(issuer = name, link, ?answer, %mismatch, "answer matches no request");
             }
             Event::Malformed { error } => {
                 metrics.malformed.increment(1);

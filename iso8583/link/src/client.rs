@@ -188,15 +188,13 @@ fn handle(event: Event<Reply>, unmatched: &mut Option<String>) {
                 came: unmatched.take(),
             }));
         }
-        Event::Unmatched { answer } => {
-            warn!(?answer, "an answer matches no request");
+        Event::Unmatched { answer, mismatch } => {
+            warn!(?answer, %mismatch, "an answer matches no request");
             *unmatched = Some(format!(
-                "; an answer came that matches no request: {answer:?}"
+                "; an answer came that matches no request: {mismatch}"
             ));
         }
-        Event::Late { answer, late_by } => {
-            warn!(?answer, ?late_by, "an answer came too late");
-        }
+        Event::Late { lateness, .. } => warn!(%lateness, "an answer came too late"),
         Event::Request(request) => debug!(?request, "a request nobody here serves"),
         Event::Malformed { error } => warn!(%error, "undecodable message"),
         Event::State(state) => debug!(?state, "link"),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use iso8583::frame::{Frame, FrameError};
-use iso8583::session::{CloseReason, Now, Output, Refused, Session, State};
+use iso8583::session::{CloseReason, Lateness, Mismatch, Now, Output, Refused, Session, State};
 use iso8583::{DecodeError, EncodeError, Message, Undecodable};
 use thiserror::Error;
 use tokio::net::TcpStream;
@@ -37,13 +37,15 @@ pub enum Event<T> {
     Late {
         /// The answer.
         answer: Message,
-        /// How long after the deadline.
-        late_by: Duration,
+        /// How late, and what it was known by.
+        lateness: Box<Lateness>,
     },
     /// An answer to nothing that was asked on this link.
     Unmatched {
         /// The answer.
         answer: Message,
+        /// What it was looked for by, and what it comes nearest to.
+        mismatch: Box<Mismatch>,
     },
     /// Bytes that were no message. Answered with 30 already, where enough could be read.
     Malformed {
@@ -443,8 +445,8 @@ impl<T> Link<T> {
                 Output::Request(message) => Event::Request(message),
                 Output::Answered { token, answer } => Event::Answered { token, answer },
                 Output::TimedOut { token } => Event::TimedOut { token },
-                Output::Late { answer, late_by } => Event::Late { answer, late_by },
-                Output::Unmatched { answer } => Event::Unmatched { answer },
+                Output::Late { answer, lateness } => Event::Late { answer, lateness },
+                Output::Unmatched { answer, mismatch } => Event::Unmatched { answer, mismatch },
                 Output::State(state) => Event::State(state),
             });
         }

@@ -186,6 +186,11 @@ impl fmt::Debug for Message {
     }
 }
 
+/// The value of a data element of the standard, as far as it may be seen.
+pub(crate) fn masked(mti: Mti, de: u8, value: &[u8]) -> String {
+    Masked::element(mti, de, value).to_string()
+}
+
 /// A value as far as it may be seen.
 struct Masked<'a> {
     visibility: Visibility,

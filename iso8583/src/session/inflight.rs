@@ -1,10 +1,12 @@
 //! Requests that wait for their answers: by key, and by deadline.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use crate::key::FieldKey;
 use crate::session::Refused;
+use crate::session::mismatch::{Mismatch, likeness};
 
 /// Requests in flight, and the keys of those that timed out lately. Both are bounded.
 #[derive(Debug)]
@@ -80,6 +82,20 @@ impl<T> InFlight<T> {
         self.late
             .remove(key)
             .map_or(Arrival::Unknown, Arrival::Late)
+    }
+
+    /// Of some that wait the one most like an answer's key, the first sent of several, and its
+    /// deadline.
+    pub(super) fn nearest(&self, key: &FieldKey, elements: &[u8]) -> Option<(FieldKey, Instant)> {
+        let looked_at = self.waiting.iter().take(Mismatch::LOOKED_AT_MAX);
+        let (nearest, waiting) = looked_at.max_by_key(|(other, waiting)| {
+            (likeness(other, key, elements), Reverse(waiting.serial))
+        })?;
+        let place = self
+            .deadlines
+            .binary_search_by_key(&waiting.serial, |(_, serial, _)| *serial);
+        let (deadline, ..) = self.deadlines.get(place.ok()?)?;
+        Some((*nearest, *deadline))
     }
 
     /// The next request whose time is over.

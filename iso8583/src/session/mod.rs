@@ -15,6 +15,7 @@
 //! ```
 
 mod inflight;
+mod mismatch;
 mod network;
 mod settings;
 
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+pub use self::mismatch::{Difference, Lateness, MatchKey, Matched, Mismatch, Nearest};
 pub use self::network::NetworkCodes;
 pub use self::settings::Settings;
 
@@ -91,13 +93,15 @@ pub enum Output<T> {
     Late {
         /// The answer.
         answer: Message,
-        /// How long after the deadline.
-        late_by: Duration,
+        /// How late, and what it was known by.
+        lateness: Box<Lateness>,
     },
     /// An answer to nothing that was asked here.
     Unmatched {
         /// The answer.
         answer: Message,
+        /// What it was looked for by, and what it comes nearest to.
+        mismatch: Box<Mismatch>,
     },
     /// The link's state changed.
     State(State),
@@ -200,24 +204,36 @@ impl<T> Session<T> {
     pub fn handle_message(&mut self, now: Now, message: Message) {
         self.network.heard(now.instant);
         match (message.mti().class(), message.mti().is_response()) {
-            (Class::NetworkManagement, true) => self.handle_network_answer(&message),
+            (Class::NetworkManagement, true) => self.handle_network_answer(now, &message),
             (Class::NetworkManagement, false) => self.handle_network_request(&message),
             (_, false) => self.outputs.push_back(Output::Request(message)),
-            (_, true) => {
-                let key = self.settings.match_key(&message);
-                self.outputs.push_back(match self.in_flight.arrive(&key) {
-                    Arrival::InTime(token) => Output::Answered {
-                        token,
-                        answer: message,
-                    },
-                    Arrival::Late(deadline) => Output::Late {
-                        answer: message,
-                        late_by: now.instant.saturating_duration_since(deadline),
-                    },
-                    Arrival::Unknown => Output::Unmatched { answer: message },
-                });
-            }
+            (_, true) => self.handle_answer(now, message),
         }
+    }
+
+    fn handle_answer(&mut self, now: Now, answer: Message) {
+        let elements = &self.settings.match_elements;
+        let key = self.settings.match_key(&answer);
+        self.outputs.push_back(match self.in_flight.arrive(&key) {
+            Arrival::InTime(token) => Output::Answered { token, answer },
+            Arrival::Late(deadline) => Output::Late {
+                lateness: Box::new(Lateness {
+                    by: now.instant.saturating_duration_since(deadline),
+                    key: MatchKey::of(&key, answer.mti(), elements),
+                }),
+                answer,
+            },
+            Arrival::Unknown => {
+                let nearest = self.in_flight.nearest(&key, elements);
+                let timeout = self.settings.answer_timeout;
+                let nearest = nearest.map(|(key, due)| (key, waited(now, due, timeout)));
+                let pending = self.in_flight.len();
+                Output::Unmatched {
+                    mismatch: Mismatch::new(answer.mti(), &key, elements, pending, nearest),
+                    answer,
+                }
+            }
+        });
     }
 
     /// The time asked for with [`Session::poll_timeout`] has come.
@@ -264,6 +280,11 @@ impl<T> Session<T> {
         self.enter(State::Closing);
         self.outputs.push_back(Output::Close(reason));
     }
+}
+
+/// How long what is due then, after a time allowed, has waited.
+fn waited(now: Now, due: Instant, allowed: Duration) -> Duration {
+    allowed.saturating_sub(due.saturating_duration_since(now.instant))
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use crate::element::{ResponseCode, transmission_time};
+use crate::key::FieldKey;
 use crate::message::Message;
 use crate::mti::Mti;
-use crate::session::{CloseReason, Now, Output, Session, State};
+use crate::session::{CloseReason, Mismatch, Now, Output, Session, State, waited};
 
 /// DE 70 of each network function; networks differ (domain §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,14 +114,13 @@ impl<T> Session<T> {
         }
     }
 
-    pub(super) fn handle_network_answer(&mut self, answer: &Message) {
-        let Some(asked) = self
-            .network
-            .asked
-            .filter(|asked| answer.field(11) == Some(&asked.stan))
-        else {
+    pub(super) fn handle_network_answer(&mut self, now: Now, answer: &Message) {
+        let asked = self.network.asked;
+        let Some(asked) = asked.filter(|asked| answer.field(11) == Some(&asked.stan)) else {
+            let mismatch = self.network_mismatch(now, answer);
             self.outputs.push_back(Output::Unmatched {
                 answer: answer.clone(),
+                mismatch,
             });
             return;
         };
@@ -137,6 +137,19 @@ impl<T> Session<T> {
             (State::Leaving, _) => self.close(CloseReason::SignedOff),
             (State::SigningOn | State::Up | State::SignedOff | State::Closing, _) => {}
         }
+    }
+
+    /// Network messages are matched by DE 11 alone.
+    fn network_mismatch(&self, now: Now, answer: &Message) -> Box<Mismatch> {
+        let asked = self.network.asked.map(|asked| {
+            let class = answer.mti().class_digit();
+            let key = FieldKey::of_values(class, [&asked.stan[..]]);
+            let allowed = self.settings.network_timeout;
+            (key, waited(now, asked.deadline, allowed))
+        });
+        let pending = usize::from(asked.is_some());
+        let key = FieldKey::new(answer, &[11]);
+        Mismatch::new(answer.mti(), &key, &[11], pending, asked)
     }
 
     pub(super) fn handle_network_timeout(&mut self, now: Now) {

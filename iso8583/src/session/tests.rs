@@ -61,8 +61,8 @@ fn brief(output: &Output<&'static str>) -> String {
         Output::Request(message) => format!("request {}", of(message)),
         Output::Answered { token, answer } => format!("answered {token} {}", of(answer)),
         Output::TimedOut { token } => format!("timed out {token}"),
-        Output::Late { late_by, .. } => format!("late by {late_by:?}"),
-        Output::Unmatched { .. } => "unmatched".to_owned(),
+        Output::Late { lateness, .. } => format!("late: {lateness}"),
+        Output::Unmatched { mismatch, .. } => format!("unmatched: {mismatch}"),
         Output::State(state) => format!("{state:?}"),
         Output::Close(reason) => format!("close: {reason}"),
     }
@@ -128,8 +128,20 @@ fn an_unanswered_request_times_out_and_its_answer_is_late() {
     assert!(kit.after(9 * SECOND).is_empty());
     assert_eq!(kit.after(SECOND), ["timed out first"]);
     kit.now.instant += 3 * SECOND;
-    assert_eq!(kit.hear(approve(&purchase(b"000001"))), ["late by 3s"]);
-    assert_eq!(kit.hear(approve(&purchase(b"000001"))), ["unmatched"]);
+    assert_eq!(
+        kit.hear(approve(&purchase(b"000001"))),
+        [
+            "late: 3s after its deadline, with message class 2, DE 7 0315023015, DE 11 000001, \
+             DE 41 TERM0001"
+        ]
+    );
+    assert_eq!(
+        kit.hear(approve(&purchase(b"000001"))),
+        [
+            "unmatched: none waits for one with message class 2, DE 7 0315023015, DE 11 000001, \
+             DE 41 TERM0001"
+        ]
+    );
     assert_eq!(
         (kit.session.in_flight(), kit.session.poll_timeout()),
         (0, None)
@@ -137,15 +149,110 @@ fn an_unanswered_request_times_out_and_its_answer_is_late() {
 }
 
 #[test]
-fn an_answer_that_differs_in_one_matched_element_is_unmatched() {
-    for (de, value) in [(11, &b"000009"[..]), (7, b"0315023016"), (41, b"TERM0002")] {
+fn an_answer_that_differs_in_one_matched_element_is_told_from_its_request() {
+    for (de, value, told) in [
+        (11, &b"000009"[..], "DE 11 is 000009, not 000001"),
+        (7, b"0315023016", "DE 7 is 0315023016, not 0315023015"),
+        (41, b"TERM0002", "DE 41 is TERM0002, not TERM0001"),
+        (37, b"607411000123", "DE 37 is 607411000123, not absent"),
+    ] {
         let mut kit = Kit::new(Settings::default());
         kit.send(b"000001", "first").unwrap();
+        kit.now.instant += 2 * SECOND;
         let mut answer = approve(&purchase(b"000001"));
         answer.set(de, value);
-        assert_eq!(kit.hear(answer), ["unmatched"], "DE {de}");
+        let agrees = if de == 37 { "4 of 5" } else { "3 of 4" };
+        assert_eq!(
+            kit.hear(answer),
+            [format!(
+                "unmatched: of 1 waiting the nearest, since 2s, agrees in {agrees}: {told}"
+            )]
+        );
         assert_eq!(kit.session.in_flight(), 1);
     }
+}
+
+#[test]
+fn an_answer_is_compared_with_the_request_that_is_most_like_it() {
+    let mut kit = Kit::new(Settings::default());
+    for (stan, rrn) in [(b"000001", b"607411000001"), (b"000002", b"607411000002")] {
+        let mut request = purchase(stan);
+        request.set(37, rrn);
+        let admitted = kit.session.admit(&request).unwrap();
+        kit.session.sent(kit.now, admitted, "x");
+        kit.now.instant += SECOND;
+    }
+    let mut answer = approve(&purchase(b"000002"));
+    answer.set(37, b"607411000009").set(41, b"TERM0002");
+    assert_eq!(
+        kit.hear(answer),
+        [
+            "unmatched: of 2 waiting the nearest, since 1s, agrees in 3 of 5: \
+             DE 37 is 607411000009, not 607411000002, DE 41 is TERM0002, not TERM0001"
+        ]
+    );
+    // Of those equally near the one that was sent first.
+    let mut reversal = approve(&purchase(b"000003"));
+    reversal.set_mti("0410".parse().unwrap());
+    assert_eq!(
+        kit.hear(reversal),
+        [
+            "unmatched: of 2 waiting the nearest, since 2s, agrees in 2 of 5: \
+             message class is 4, not 2, DE 11 is 000003, not 000001, \
+             DE 37 is absent, not 607411000001"
+        ]
+    );
+    let Some(Output::Unmatched { mismatch, .. }) = ({
+        kit.session
+            .handle_message(kit.now, approve(&purchase(b"000009")));
+        kit.session.poll_output()
+    }) else {
+        panic!("matched");
+    };
+    let nearest = mismatch.nearest.unwrap();
+    assert_eq!((mismatch.pending, nearest.differences.len()), (2, 2));
+    assert_eq!(nearest.differences[0].of, Matched::Element(11));
+}
+
+#[test]
+fn card_data_among_the_matched_elements_is_masked() {
+    let mut kit = Kit::new(Settings {
+        match_elements: vec![7, 11, 2, 14],
+        ..Settings::default()
+    });
+    let mut request = purchase(b"000001");
+    request.set(2, b"9999990100000005").set(14, b"3012");
+    let admitted = kit.session.admit(&request).unwrap();
+    kit.session.sent(kit.now, admitted, "x");
+    let mut other = approve(&request);
+    other.set(2, b"9999990100000013").set(14, b"3112");
+    assert_eq!(
+        kit.hear(other),
+        [
+            "unmatched: of 1 waiting the nearest, since 0ns, agrees in 3 of 5: \
+             DE 2 is 999999******0013, not 999999******0005, DE 14 is ****, not ****"
+        ]
+    );
+}
+
+#[test]
+fn no_more_requests_are_compared_with_an_answer_than_the_bound() {
+    let mut kit = Kit::new(Settings::default());
+    let many = Mismatch::LOOKED_AT_MAX + 50;
+    for stan in 1..=many {
+        let stan: [u8; 6] = format!("{stan:06}").into_bytes().try_into().unwrap();
+        kit.send(&stan, "x").unwrap();
+    }
+    let is_found = |stan: usize| {
+        let stan = format!("{stan:06}");
+        let mut answer = approve(&purchase(b"000000"));
+        answer.set(11, stan.as_bytes()).set(41, b"TERM0002");
+        let told = kit.hear(answer).remove(0);
+        told.ends_with("agrees in 3 of 4: DE 41 is TERM0002, not TERM0001")
+    };
+    let found = (1..=many).map(is_found).filter(|found| *found).count();
+    assert_eq!(found, Mismatch::LOOKED_AT_MAX);
+    assert_eq!(kit.session.in_flight(), many);
 }
 
 #[test]
@@ -174,8 +281,21 @@ fn late_keys_are_forgotten_oldest_first_at_their_bound() {
         kit.after(10 * SECOND),
         ["timed out first", "timed out second"]
     );
-    assert_eq!(kit.hear(approve(&purchase(b"000001"))), ["unmatched"]);
-    assert_eq!(kit.hear(approve(&purchase(b"000002"))), ["late by 0ns"]);
+    let key = |stan| format!("message class 2, DE 7 0315023015, DE 11 {stan}, DE 41 TERM0001");
+    assert_eq!(
+        kit.hear(approve(&purchase(b"000001"))),
+        [format!(
+            "unmatched: none waits for one with {}",
+            key("000001")
+        )]
+    );
+    assert_eq!(
+        kit.hear(approve(&purchase(b"000002"))),
+        [format!(
+            "late: 0ns after its deadline, with {}",
+            key("000002")
+        )]
+    );
 }
 
 #[test]
@@ -188,6 +308,21 @@ fn no_request_goes_out_before_the_sign_on_is_answered() {
     sign_on.set(11, b"000001");
     assert_eq!(kit.hear(approve(&sign_on)), ["Up"]);
     assert!(kit.session.is_up());
+}
+
+#[test]
+fn an_answer_to_another_network_message_is_told_from_ours() {
+    let mut kit = Kit::new(signing_on());
+    kit.outputs();
+    kit.now.instant += SECOND;
+    assert_eq!(
+        kit.hear(approve(&network(b"001"))),
+        [
+            "unmatched: of 1 waiting the nearest, since 1s, agrees in 1 of 2: \
+             DE 11 is 000077, not 000001"
+        ]
+    );
+    assert_eq!(kit.session.state(), State::SigningOn);
 }
 
 #[test]
