@@ -11,7 +11,8 @@ use iso8583::session::Now;
 use iso8583_link::accept::{Accepted, Acceptor};
 use iso8583_link::{Closed, Event, Link, LinkSettings};
 use switch_core::{
-    Admission, Answer, ConnectionId, Inbound, PoolId, Refusal, Request, RouteTable, Undo,
+    Admission, Answer, Bucket, ConnectionId, Inbound, PoolId, Rate, Refusal, Request, RouteTable,
+    Undo,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,7 @@ pub(crate) struct Listener {
     inbound: Inbound,
     link: LinkSettings,
     in_flight_max: usize,
+    rate: Option<Rate>,
     drain_timeout: Duration,
     routes: Arc<RouteTable>,
     directory: Arc<Directory>,
@@ -52,6 +54,7 @@ impl Listener {
             inbound: config.inbound.clone(),
             link: config.link.clone(),
             in_flight_max: config.in_flight_max,
+            rate: config.rate,
             drain_timeout: checked.drain_timeout,
             routes: Arc::clone(&checked.routes),
             directory: Arc::clone(directory),
@@ -100,6 +103,8 @@ struct Connection {
     answers: mpsc::Receiver<Delivery>,
     /// Requests forwarded and not answered.
     in_flight: usize,
+    /// What it may send, where that is bounded.
+    bucket: Option<Bucket>,
     /// The switch is stopping: nothing new is begun.
     stopping: bool,
     /// Approvals queued and not begun to be sent, with the bytes queued before each.
@@ -120,6 +125,7 @@ impl Connection {
             link: Link::new(stream, listener.link.clone()),
             answers,
             in_flight: 0,
+            bucket: listener.rate.map(Bucket::full),
             stopping: false,
             unsent: VecDeque::new(),
             batches: Vec::new(),
@@ -210,9 +216,18 @@ impl Connection {
 
     fn handle_request(&mut self, now: Now, message: Message) {
         self.listener.metrics.requests.increment(1);
+        // Whatever comes of it, it counts.
+        let within_rate = self
+            .bucket
+            .as_mut()
+            .is_none_or(|bucket| bucket.take(now.instant));
         match self.listener.inbound.admit(now, self.id, message) {
             Admission::Dropped => self.listener.metrics.dropped.increment(1),
             Admission::Refused(refusal, answer) => self.refused(now, refusal, &answer),
+            Admission::Admitted(request) if !within_rate => {
+                let refusal = Refusal::RateExceeded;
+                self.refused(now, refusal, &request.refuse(refusal));
+            }
             Admission::Admitted(mut request) => match self.route(&mut request) {
                 Ok(pool) => self.batch(pool, request),
                 Err(refusal) => self.refused(now, refusal, &request.refuse(refusal)),

@@ -1,6 +1,9 @@
 //! Who and how much a listener lets in: what is refused is answered at once, and counted.
 
-use support::cards::SANDBOX;
+use std::collections::BTreeMap;
+
+use iso8583::{Message, Mti};
+use support::cards::{SANDBOX, load_card};
 use support::messages::purchase;
 use support::world::World;
 
@@ -28,4 +31,35 @@ fn an_acquirer_that_is_not_on_the_list_is_answered_31() {
     assert_eq!(world.balance(SANDBOX), 497_000);
     let refused = "switch_refusals_total{reason=\"acquirer_not_allowed\"}";
     assert_eq!(world.metric(refused), 1);
+}
+
+/// A burst in one write: what is beyond the bound is 91 at once, an echo test behind all of it is
+/// answered, and another connection has a bound of its own.
+#[test]
+fn a_connection_that_sends_too_much_is_answered_91_and_its_echo_test_all_the_same() {
+    let world = World::start_listening(programs(), "rate_max = 1\nburst = 5", "");
+    let mut van = world.van();
+    let mut burst: Vec<Message> = (0..20)
+        .map(|card| purchase(&load_card(card), 100))
+        .collect();
+    let mut echo = Message::new(Mti::NETWORK_REQUEST);
+    echo.set(7, b"0315023000")
+        .set(11, b"000001")
+        .set(70, b"301");
+    burst.push(echo);
+    van.send(&burst);
+    let mut codes = BTreeMap::new();
+    for _ in 0..burst.len() {
+        let answer = van.receive().unwrap();
+        let kind = format!("{} {}", answer.mti(), answer.text(39).unwrap());
+        *codes.entry(kind).or_insert(0) += 1;
+    }
+    let expected = [("0210 00", 5), ("0210 91", 15), ("0810 00", 1)];
+    let expected = expected.map(|(kind, count)| (kind.to_owned(), count));
+    assert_eq!(codes, BTreeMap::from(expected));
+    let refused = "switch_refusals_total{reason=\"rate_exceeded\"}";
+    assert_eq!(world.metric(refused), 15);
+    assert_eq!(world.van().code(&purchase(SANDBOX, 100)), "00");
+    // Nothing of what was refused was sent.
+    assert_eq!(world.metric("switch_sent_total"), 6);
 }

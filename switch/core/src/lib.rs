@@ -25,6 +25,7 @@
 
 mod inbound;
 mod outbound;
+mod rate;
 mod record;
 mod refusal;
 mod request;
@@ -34,6 +35,7 @@ pub use inbound::{Admission, Inbound};
 pub use outbound::{
     Balance, GroupSettings, LinkId, MemorySettings, Outbound, OutboundSettings, Output, Token,
 };
+pub use rate::{Bucket, Rate};
 pub use record::{BootId, NotRecords, Recovered, Replay, Unknown};
 pub use refusal::Refusal;
 pub use request::{Answer, ConnectionId, Request, Undo};

@@ -13,17 +13,6 @@ pub struct Rate {
 
 /// What one connection has had of its [`Rate`]: a bucket of tokens, kept as the time at which it
 /// would be full again, so that nothing has to refill it.
-///
-/// ```
-/// use std::time::Duration;
-/// use switch_core::{Bucket, Rate};
-///
-/// # #[allow(clippy::disallowed_methods, reason = "it only has to be some time")]
-/// let now = std::time::Instant::now();
-/// let mut bucket = Bucket::full(Rate::new(10, 2).unwrap());
-/// assert_eq!([bucket.take(now), bucket.take(now), bucket.take(now)], [true, true, false]);
-/// assert!(bucket.take(now + Duration::from_millis(100)));
-/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
     rate: Rate,

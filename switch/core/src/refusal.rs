@@ -27,6 +27,12 @@ pub enum Refusal {
     /// A table or queue is at its bound: nothing was sent.
     #[error("too much in flight")]
     Overloaded,
+    /// The connection sends more messages a second than it may: nothing was sent.
+    #[error("too many messages a second")]
+    RateExceeded,
+    /// It waited too long for the issuer's task, and would be answered too late: nothing was sent.
+    #[error("waited too long to be sent")]
+    QueuedTooLong,
     /// The first choice of issuer is not reached, and no more requests can be kept in mind that
     /// another was given: nothing was sent.
     #[error("too many requests were given to other issuers")]
@@ -72,6 +78,8 @@ impl Refusal {
             Self::NoRoute => ResponseCode::NO_ROUTE,
             Self::IssuerDown
             | Self::Overloaded
+            | Self::RateExceeded
+            | Self::QueuedTooLong
             | Self::FailoverFull
             | Self::TimedOut
             | Self::LinkLost
@@ -94,6 +102,8 @@ impl Refusal {
             Self::NoRoute => "no_route",
             Self::IssuerDown => "issuer_down",
             Self::Overloaded => "overloaded",
+            Self::RateExceeded => "rate_exceeded",
+            Self::QueuedTooLong => "queued_too_long",
             Self::FailoverFull => "failover_full",
             Self::TimedOut => "timed_out",
             Self::LinkLost => "link_lost",
@@ -107,7 +117,7 @@ impl Refusal {
     }
 
     /// Every reason, for registering metrics ahead.
-    pub const LABELS: [&'static str; 16] = [
+    pub const LABELS: [&'static str; 18] = [
         "format",
         "unsupported_message",
         "acquirer_not_allowed",
@@ -115,6 +125,8 @@ impl Refusal {
         "no_route",
         "issuer_down",
         "overloaded",
+        "rate_exceeded",
+        "queued_too_long",
         "failover_full",
         "timed_out",
         "link_lost",
@@ -125,4 +137,23 @@ impl Refusal {
         "journal_failed",
         "stopping",
     ];
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_label_is_another() {
+        assert_eq!(BTreeSet::from(Refusal::LABELS).len(), Refusal::LABELS.len());
+        for refusal in [
+            Refusal::AcquirerNotAllowed,
+            Refusal::RateExceeded,
+            Refusal::QueuedTooLong,
+        ] {
+            assert!(Refusal::LABELS.contains(&refusal.label()), "{refusal:?}");
+        }
+    }
 }

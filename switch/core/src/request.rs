@@ -150,6 +150,12 @@ impl Request {
         self.message.mti().class() == Class::Reversal
     }
 
+    /// Does it ask something, so that an answer that comes too late helps nobody? Advices and
+    /// reversals tell of what is done, and are as true later.
+    pub(crate) fn is_asked(&self) -> bool {
+        !self.is_reversal() && !self.message.mti().is_advice()
+    }
+
     fn is_inquiry(&self) -> bool {
         self.message
             .field(3)
@@ -160,11 +166,9 @@ impl Request {
     /// Would an approval move money, so that it must be reversed where its answer is not known
     /// or not delivered? Advices are not: they tell of what is done, and are repeated.
     pub(crate) fn moves_money(&self) -> bool {
-        let request = matches!(
-            self.message.mti().class(),
-            Class::Authorization | Class::Financial
-        ) && !self.message.mti().is_advice();
-        request && !self.is_inquiry()
+        let class = self.message.mti().class();
+        let switched = matches!(class, Class::Authorization | Class::Financial);
+        switched && self.is_asked() && !self.is_inquiry()
     }
 
     /// Forgets what may not be kept while the answer is waited for.

@@ -11,7 +11,7 @@ use jiff::tz::Offset;
 use serde::{Deserialize, Deserializer, Serialize};
 use switch_core::{
     Balance, CardRange, Conditions, GroupId, GroupSettings, Inbound, MemorySettings,
-    OutboundSettings, RouteError, RouteTable, Rule,
+    OutboundSettings, Rate, RouteError, RouteTable, Rule,
 };
 use thiserror::Error;
 
@@ -31,6 +31,11 @@ pub struct Config {
     /// How long a stopping switch waits for answers that are in flight.
     #[serde(with = "humantime_serde")]
     pub drain_timeout: Duration,
+    /// How long a request may wait before it is handed to a link; one that waited longer is
+    /// answered 91 unsent, for its answer would come too late. Advices and reversals are sent
+    /// however late. 1ms to 1day.
+    #[serde(with = "humantime_serde")]
+    pub queue_age_max: Duration,
     /// Where is kept what must outlive the process. Absent, nothing does.
     pub journal: Option<JournalConfig>,
     /// Where acquirers connect.
@@ -59,6 +64,12 @@ pub struct ListenerConfig {
     pub connections_max: usize,
     /// Requests of one connection in flight; one more is answered 91 at once.
     pub in_flight_max: usize,
+    /// Messages a second of one connection in the long run, 1 to 1000000; one more is answered 91
+    /// at once. An acquirer with several connections has as many times that. Network messages are
+    /// answered ahead of it. Absent: no bound.
+    pub rate_max: Option<u32>,
+    /// And so many at once, 1 to 1000000.
+    pub burst: u32,
     /// Dialect, framing and limits of each connection.
     pub link: LinkConfig,
 }
@@ -191,6 +202,7 @@ impl Default for Config {
             business_utc_offset_hours: 9,
             admin: "127.0.0.1:9583".to_owned(),
             drain_timeout: Duration::from_secs(12),
+            queue_age_max: OutboundSettings::default().queue_age_max,
             journal: None,
             listener: vec![
                 listener("van", "127.0.0.1:8583", "900001", LinkConfig::default()),
@@ -213,6 +225,8 @@ impl Default for ListenerConfig {
             acquirers: Vec::new(),
             connections_max: 10_000,
             in_flight_max: 4_096,
+            rate_max: None,
+            burst: 100,
             link: LinkConfig::default(),
         }
     }
@@ -277,6 +291,7 @@ pub(crate) struct CheckedListener {
     pub(crate) address: String,
     pub(crate) connections_max: usize,
     pub(crate) in_flight_max: usize,
+    pub(crate) rate: Option<Rate>,
     pub(crate) inbound: Inbound,
     pub(crate) link: LinkSettings,
 }
@@ -387,7 +402,11 @@ impl Config {
             listeners,
             groups,
             routes: Arc::new(routes),
-            outbound: self.failover.check()?,
+            outbound: OutboundSettings {
+                memory: self.failover.check()?,
+                queue_age_max: time(self.queue_age_max, top, "queue_age_max")?,
+                ..OutboundSettings::default()
+            },
             admin: self.admin.clone(),
             drain_timeout: self.drain_timeout,
         })
@@ -395,7 +414,7 @@ impl Config {
 }
 
 impl FailoverConfig {
-    fn check(&self) -> Result<OutboundSettings, ConfigError> {
+    fn check(&self) -> Result<MemorySettings, ConfigError> {
         let place = || "failover".to_owned();
         if !(1..=1 << 24).contains(&self.remembered_max) {
             return Err(option(place(), "remembered_max", "1 to 16777216"));
@@ -404,12 +423,9 @@ impl FailoverConfig {
         if !(Duration::from_secs(1)..=day * 31).contains(&self.remembered_for) {
             return Err(option(place(), "remembered_for", "1s to 31days"));
         }
-        Ok(OutboundSettings {
-            memory: MemorySettings {
-                requests_max: self.remembered_max,
-                time: self.remembered_for,
-            },
-            ..OutboundSettings::default()
+        Ok(MemorySettings {
+            requests_max: self.remembered_max,
+            time: self.remembered_for,
         })
     }
 }
@@ -487,6 +503,7 @@ impl ListenerConfig {
             address: self.address.clone(),
             connections_max: self.connections_max,
             in_flight_max: self.in_flight_max,
+            rate: self.check_rate()?,
             inbound: Inbound {
                 default_acquirer: self.acquirer.clone().into_bytes(),
                 acquirers: self
@@ -499,6 +516,19 @@ impl ListenerConfig {
             },
             link,
         })
+    }
+
+    fn check_rate(&self) -> Result<Option<Rate>, ConfigError> {
+        let bounds = 1..=Rate::MAX;
+        for (name, value) in [("rate_max", self.rate_max), ("burst", Some(self.burst))] {
+            if !value.is_none_or(|value| bounds.contains(&value)) {
+                let place = format!("listener {:?}", self.name);
+                return Err(option(place, name, "1 to 1000000"));
+            }
+        }
+        Ok(self
+            .rate_max
+            .and_then(|per_second| Rate::new(per_second, self.burst)))
     }
 
     fn check_acquirers(&self) -> Result<(), ConfigError> {
@@ -530,13 +560,11 @@ impl IssuerConfig {
         }
         positive(self.transactions_max, place, "transactions_max")?;
         positive(self.reversal_window, place, "reversal_window")?;
-        for (name, time) in [
+        for (name, value) in [
             ("reversal_retry", self.reversal_retry),
             ("reversal_retry_max", self.reversal_retry_max),
         ] {
-            if !(Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(&time) {
-                return Err(option(place(), name, "1ms to 1day"));
-            }
+            time(value, place, name)?;
         }
         let link = self.link.parse().map_err(|error| ConfigError::Link {
             place: place(),
@@ -589,6 +617,18 @@ fn positive(
         Err(option(place(), name, "at least 1"))
     } else {
         Ok(())
+    }
+}
+
+fn time(
+    value: Duration,
+    place: impl Fn() -> String,
+    name: &'static str,
+) -> Result<Duration, ConfigError> {
+    if (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(&value) {
+        Ok(value)
+    } else {
+        Err(option(place(), name, "1ms to 1day"))
     }
 }
 

@@ -81,6 +81,24 @@ fn err_routes_that_cannot_be_are_named() {
 
 #[test]
 fn err_bounds_of_links_and_memory_are_named() {
+    for (rate_max, burst, said) in [
+        (Some(0), 1, "rate_max"),
+        (Some(1_000_001), 1, "rate_max"),
+        (Some(1), 0, "burst"),
+        (None, 1_000_001, "burst"),
+    ] {
+        let mut config = Config::default();
+        config.listener[0].rate_max = rate_max;
+        config.listener[0].burst = burst;
+        assert_eq!(
+            config.validate().unwrap_err().to_string(),
+            format!("listener \"van\": {said} is not 1 to 1000000")
+        );
+    }
+    assert_eq!(
+        error(|config| config.queue_age_max = Duration::ZERO),
+        "configuration: queue_age_max is not 1ms to 1day"
+    );
     let links = |count: usize| {
         let mut config = Config::default();
         config.issuer[0].addresses = vec!["127.0.0.1:8590".to_owned(); count];

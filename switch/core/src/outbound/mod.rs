@@ -18,7 +18,7 @@ mod store;
 mod whereabouts;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use iso8583::element::ResponseCode;
 use iso8583::session::Now;
@@ -42,6 +42,8 @@ use crate::route::{Choices, GroupId};
 pub struct OutboundSettings {
     /// Repeats of one request that wait for its answer beside it.
     pub repeats_max: usize,
+    /// How long after its admission a request may still be sent.
+    pub queue_age_max: Duration,
     /// What is kept in mind of answered requests.
     pub memory: MemorySettings,
 }
@@ -50,6 +52,7 @@ impl Default for OutboundSettings {
     fn default() -> Self {
         Self {
             repeats_max: 8,
+            queue_age_max: Duration::from_secs(5),
             memory: MemorySettings::default(),
         }
     }
@@ -108,6 +111,7 @@ pub enum Output {
 #[derive(Debug)]
 pub struct Outbound {
     repeats_max: usize,
+    queue_age_max: Duration,
     groups: BTreeMap<GroupId, Group>,
     in_flight: HashMap<u64, InFlight>,
     /// The duplicate keys in flight, to whichever group.
@@ -136,6 +140,7 @@ impl Outbound {
         let each = || groups.iter().map(|(id, settings)| (*id, settings));
         Self {
             repeats_max: settings.repeats_max,
+            queue_age_max: settings.queue_age_max,
             groups: each()
                 .map(|(id, settings)| (id, Group::new(settings)))
                 .collect(),
@@ -197,6 +202,10 @@ impl Outbound {
         }
         if self.reversals.undid(&request.key) {
             return self.refuse(&request, Refusal::Reversed);
+        }
+        let waited = now.instant.saturating_duration_since(request.admitted);
+        if waited > self.queue_age_max && request.is_asked() {
+            return self.refuse(&request, Refusal::QueuedTooLong);
         }
         if !self.store.is_open() && request.moves_money() {
             return self.refuse(&request, Refusal::JournalFailed);
@@ -415,6 +424,8 @@ impl Outbound {
             | Refusal::AcquirerNotAllowed
             | Refusal::NoSuchIssuer
             | Refusal::NoRoute
+            | Refusal::RateExceeded
+            | Refusal::QueuedTooLong
             | Refusal::FailoverFull
             | Refusal::TimedOut
             | Refusal::LinkLost

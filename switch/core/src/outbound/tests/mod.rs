@@ -7,7 +7,6 @@ mod failover;
 mod store;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use jiff::tz::Offset;
 
@@ -605,4 +604,64 @@ fn other_messages_are_refused_with_12_and_answers_are_dropped() {
     answer.set_mti("0210".parse().unwrap());
     let admission = kit.inbound.admit(kit.now, ConnectionId(7), answer);
     assert!(matches!(admission, Admission::Dropped));
+}
+
+#[test]
+fn a_request_that_waited_longer_than_it_may_is_91_unsent() {
+    let age = OutboundSettings::default().queue_age_max;
+    for (waited, is_sent) in [(age, true), (age + Duration::from_nanos(1), false)] {
+        let mut kit = Kit::up();
+        let mut request = kit.admit(purchase());
+        request.choices = kit.choices;
+        kit.now.instant += waited;
+        kit.outbound.handle_request(kit.now, request);
+        match kit.outputs().as_slice() {
+            [Output::Send { .. }] => assert!(is_sent),
+            [
+                Output::Refused(Refusal::QueuedTooLong),
+                Output::Answer(answer),
+            ]
+            | [
+                Output::Answer(answer),
+                Output::Refused(Refusal::QueuedTooLong),
+            ] => {
+                assert_eq!((is_sent, code(&answer.message)), (false, "91"));
+                assert_eq!(kit.outbound.reversals(FIRST), 0, "nothing was sent");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(kit.outbound.in_flight(FIRST), usize::from(is_sent));
+    }
+}
+
+#[test]
+fn what_tells_of_something_done_is_sent_however_late() {
+    for mti in ["0220", "0120", "0400", "0420"] {
+        let mut kit = Kit::up();
+        let mut message = purchase();
+        message.set_mti(mti.parse().unwrap());
+        let mut request = kit.admit(message);
+        request.choices = kit.choices;
+        kit.now.instant += OutboundSettings::default().queue_age_max * 10;
+        kit.outbound.handle_request(kit.now, request);
+        let outputs = kit.outputs();
+        assert!(
+            matches!(outputs.as_slice(), [Output::Send { .. }]),
+            "{mti}: {outputs:?}"
+        );
+    }
+}
+
+#[test]
+fn a_repeat_joins_what_is_in_flight_though_it_waited_too_long() {
+    let mut kit = Kit::up();
+    let mut repeat = kit.admit(purchase());
+    repeat.choices = kit.choices;
+    let (token, sent) = kit.sent(purchase());
+    kit.now.instant += OutboundSettings::default().queue_age_max * 2;
+    kit.outbound.handle_request(kit.now, repeat);
+    assert!(kit.outputs().is_empty());
+    let answer = sent.response(ResponseCode::APPROVED).unwrap();
+    kit.outbound.handle_answer(kit.now, token, answer);
+    assert_eq!(kit.answers().len(), 2);
 }
