@@ -132,6 +132,7 @@ impl HostLink {
             Event::Answered { .. }
             | Event::TimedOut { .. }
             | Event::Request(_)
+            | Event::Network { .. }
             | Event::State(_) => {}
         }
         Seen::Other

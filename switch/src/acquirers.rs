@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use iso8583::Message;
-use iso8583::session::Now;
+use iso8583::session::{Now, State};
 use iso8583_link::accept::{Accepted, Acceptor};
 use iso8583_link::{Closed, Event, Link, LinkSettings};
 use switch_core::{
@@ -107,6 +107,8 @@ struct Connection {
     bucket: Option<Bucket>,
     /// The switch is stopping: nothing new is begun.
     stopping: bool,
+    /// The acquirer has signed off, and not on again: it tells us what is done and asks nothing.
+    signed_off: bool,
     /// Approvals queued and not begun to be sent, with the bytes queued before each.
     unsent: VecDeque<(u64, PoolId, Arc<Undo>)>,
     /// What is to be forwarded of this batch, by pool.
@@ -127,6 +129,7 @@ impl Connection {
             in_flight: 0,
             bucket: listener.rate.map(Bucket::full),
             stopping: false,
+            signed_off: false,
             unsent: VecDeque::new(),
             batches: Vec::new(),
         }
@@ -208,7 +211,13 @@ impl Connection {
                     self.listener.metrics.dropped.increment(1);
                     debug!(connection = self.id.0, "an answer nobody asked for");
                 }
-                Event::State(state) => debug!(connection = self.id.0, ?state, "acquirer link"),
+                Event::Network { function, .. } => {
+                    debug!(connection = self.id.0, ?function, "network message");
+                }
+                Event::State(state) => {
+                    self.signed_off = state == State::SignedOff;
+                    debug!(connection = self.id.0, ?state, "acquirer link");
+                }
             }
         }
         self.forward(now);
@@ -238,6 +247,9 @@ impl Connection {
     fn route(&self, request: &mut Request) -> Result<PoolId, Refusal> {
         if self.stopping {
             return Err(Refusal::Stopping);
+        }
+        if self.signed_off && request.is_asked() {
+            return Err(Refusal::SignedOff);
         }
         if self.in_flight >= self.listener.in_flight_max {
             return Err(Refusal::Overloaded);

@@ -274,6 +274,14 @@ impl Pool {
                 warn!(issuer = name, link, %error, "undecodable message of the issuer");
             }
             Event::State(state) => info!(issuer = name, link, ?state, "issuer link"),
+            Event::Network { function, .. } => {
+                info!(
+                    issuer = name,
+                    link,
+                    ?function,
+                    "network message of the issuer"
+                );
+            }
             Event::Request(request) => {
                 metrics.dropped.increment(1);
                 debug!(

@@ -4,10 +4,19 @@ use std::collections::BTreeMap;
 
 use iso8583::{Message, Mti};
 use support::cards::{SANDBOX, load_card};
-use support::messages::purchase;
+use support::messages::{purchase, reversal};
 use support::world::World;
 
 use crate::programs;
+
+fn network(code: &[u8; 3]) -> Message {
+    let mut message = Message::new(Mti::NETWORK_REQUEST);
+    message
+        .set(7, b"0315023000")
+        .set(11, b"000001")
+        .set(70, code);
+    message
+}
 
 #[test]
 fn an_acquirer_that_is_not_on_the_list_is_answered_31() {
@@ -42,11 +51,7 @@ fn a_connection_that_sends_too_much_is_answered_91_and_its_echo_test_all_the_sam
     let mut burst: Vec<Message> = (0..20)
         .map(|card| purchase(&load_card(card), 100))
         .collect();
-    let mut echo = Message::new(Mti::NETWORK_REQUEST);
-    echo.set(7, b"0315023000")
-        .set(11, b"000001")
-        .set(70, b"301");
-    burst.push(echo);
+    burst.push(network(b"301"));
     van.send(&burst);
     let mut codes = BTreeMap::new();
     for _ in 0..burst.len() {
@@ -62,4 +67,23 @@ fn a_connection_that_sends_too_much_is_answered_91_and_its_echo_test_all_the_sam
     assert_eq!(world.van().code(&purchase(SANDBOX, 100)), "00");
     // Nothing of what was refused was sent.
     assert_eq!(world.metric("switch_sent_total"), 6);
+}
+
+#[test]
+fn an_acquirer_that_signed_off_may_reverse_and_asks_nothing_until_it_signs_on() {
+    let codes = "network_codes = { sign_on = '061', sign_off = '062' }";
+    let world = World::start_with(programs(), codes);
+    let mut van = world.van();
+    let original = purchase(SANDBOX, 1_000);
+    assert_eq!(van.code(&original), "00");
+    assert_eq!(van.code(&network(b"002")), "12", "a code of other links");
+    assert_eq!(van.code(&network(b"062")), "00");
+    assert_eq!(van.code(&purchase(SANDBOX, 1_000)), "91");
+    assert_eq!(van.code(&reversal(&original, "17")), "00");
+    assert_eq!(world.van().code(&purchase(SANDBOX, 1_000)), "00", "another");
+    assert_eq!(van.code(&network(b"061")), "00");
+    assert_eq!(van.code(&purchase(SANDBOX, 1_000)), "00");
+    let refused = "switch_refusals_total{reason=\"signed_off\"}";
+    assert_eq!(world.metric(refused), 1);
+    assert_eq!(world.balance(SANDBOX), 498_000);
 }

@@ -195,6 +195,7 @@ fn handle(event: Event<Reply>, unmatched: &mut Option<String>) {
             ));
         }
         Event::Late { lateness, .. } => warn!(%lateness, "an answer came too late"),
+        Event::Network { function, .. } => info!(?function, "network message of the peer"),
         Event::Request(request) => debug!(?request, "a request nobody here serves"),
         Event::Malformed { error } => warn!(%error, "undecodable message"),
         Event::State(state) => debug!(?state, "link"),

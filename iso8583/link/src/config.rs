@@ -1,5 +1,6 @@
 //! What a configuration says of a link, and what it means.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -55,6 +56,108 @@ pub struct LinkConfig {
     /// The institution id we give in our own network messages (DE 32), 1 to 11 digits; absent:
     /// none.
     pub institution: Option<String>,
+    /// What network messages (0800) are known by, and how they are answered.
+    pub network_codes: NetworkCodesConfig,
+}
+
+/// DE 70 of each network function of a link, three digits, no two alike, and DE 39 of the answers
+/// to what the link tells its program of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworkCodesConfig {
+    /// Sign-on.
+    pub sign_on: String,
+    /// Sign-off: the peer gets no requests any more until it signs on.
+    pub sign_off: String,
+    /// Echo test.
+    pub echo: String,
+    /// Key change: the peer gives a key.
+    pub key_change: String,
+    /// The peer wants a key.
+    pub key_request: String,
+    /// Cut-over: the peer's business day ends.
+    pub cut_over: String,
+    /// Answer to both of the keys' messages. A peer that hears 00 uses the new key.
+    pub key_answer: String,
+    /// Answer to a cut-over.
+    pub cut_over_answer: String,
+}
+
+impl NetworkCodesConfig {
+    fn parse(&self) -> Result<NetworkCodes, LinkConfigError> {
+        let [sign_on, sign_off, echo, key_change, key_request, cut_over] = [
+            ("sign_on", &self.sign_on),
+            ("sign_off", &self.sign_off),
+            ("echo", &self.echo),
+            ("key_change", &self.key_change),
+            ("key_request", &self.key_request),
+            ("cut_over", &self.cut_over),
+        ]
+        .map(|(option, code)| function_code(option, code));
+        let codes = NetworkCodes {
+            sign_on: sign_on?,
+            sign_off: sign_off?,
+            echo: echo?,
+            key_change: key_change?,
+            key_request: key_request?,
+            cut_over: cut_over?,
+            key_answer: answer_code("key_answer", &self.key_answer)?,
+            cut_over_answer: answer_code("cut_over_answer", &self.cut_over_answer)?,
+        };
+        let of_functions = BTreeSet::from([
+            codes.sign_on,
+            codes.sign_off,
+            codes.echo,
+            codes.key_change,
+            codes.key_request,
+            codes.cut_over,
+        ]);
+        if of_functions.len() < 6 {
+            return Err(LinkConfigError::Option {
+                option: "network_codes",
+                expected: "a code of its own for each function",
+            });
+        }
+        Ok(codes)
+    }
+}
+
+impl Default for NetworkCodesConfig {
+    fn default() -> Self {
+        let codes = NetworkCodes::default();
+        let text = |code: [u8; 3]| code.escape_ascii().to_string();
+        Self {
+            sign_on: text(codes.sign_on),
+            sign_off: text(codes.sign_off),
+            echo: text(codes.echo),
+            key_change: text(codes.key_change),
+            key_request: text(codes.key_request),
+            cut_over: text(codes.cut_over),
+            key_answer: codes.key_answer.to_string(),
+            cut_over_answer: codes.cut_over_answer.to_string(),
+        }
+    }
+}
+
+fn function_code(option: &'static str, code: &str) -> Result<[u8; 3], LinkConfigError> {
+    let digits = <[u8; 3]>::try_from(code.as_bytes()).ok();
+    digits
+        .filter(|digits| digits.iter().all(u8::is_ascii_digit))
+        .ok_or(LinkConfigError::Option {
+            option,
+            expected: "3 digits",
+        })
+}
+
+/// A response code, which is the session's to know.
+fn answer_code<T>(option: &'static str, code: &str) -> Result<T, LinkConfigError>
+where
+    T: for<'a> TryFrom<&'a [u8]>,
+{
+    T::try_from(code.as_bytes()).map_err(|_| LinkConfigError::Option {
+        option,
+        expected: "2 letters or digits",
+    })
 }
 
 impl LinkConfig {
@@ -99,7 +202,7 @@ impl LinkConfig {
                 in_flight_max: self.in_flight_max,
                 match_elements: self.match_elements.clone(),
                 institution: self.institution.clone(),
-                codes: NetworkCodes::default(),
+                codes: self.network_codes.parse()?,
                 ..Settings::default()
             },
         })
@@ -175,6 +278,7 @@ impl Default for LinkConfig {
             in_flight_max: session.in_flight_max,
             match_elements: session.match_elements,
             institution: session.institution,
+            network_codes: NetworkCodesConfig::default(),
         }
     }
 }
@@ -270,6 +374,20 @@ mod tests {
     }
 
     #[test]
+    fn ok_one_code_of_a_network_is_changed_and_the_others_stay() {
+        let config: LinkConfig = toml::from_str("network_codes.echo = '270'").unwrap();
+        let codes = config.parse().unwrap().session.codes;
+        let echo = *b"270";
+        assert_eq!(
+            codes,
+            NetworkCodes {
+                echo,
+                ..NetworkCodes::default()
+            }
+        );
+    }
+
+    #[test]
     fn err_what_cannot_be_is_named() {
         let parse = |text: &str| {
             toml::from_str::<LinkConfig>(text)
@@ -299,6 +417,15 @@ mod tests {
             (
                 "match_elements = [11]",
                 "match_elements is not a list with 7 and 11 in it",
+            ),
+            ("network_codes.echo = '27'", "echo is not 3 digits"),
+            (
+                "network_codes.key_answer = '000'",
+                "key_answer is not 2 letters or digits",
+            ),
+            (
+                "network_codes = { echo = '270', cut_over = '270' }",
+                "network_codes is not a code of its own for each function",
             ),
         ] {
             assert_eq!(parse(text).to_string(), words);

@@ -18,7 +18,7 @@ mod connect;
 mod link;
 
 pub use client::{Client, RequestError};
-pub use config::{LengthHeaderName, LinkConfig, LinkConfigError, LinkSettings};
+pub use config::{LengthHeaderName, LinkConfig, LinkConfigError, LinkSettings, NetworkCodesConfig};
 pub use connect::Connector;
 pub use link::{Closed, Event, Link, RequestRefused};
 

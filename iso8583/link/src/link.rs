@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use iso8583::frame::{Frame, FrameError};
-use iso8583::session::{CloseReason, Lateness, Mismatch, Now, Output, Refused, Session, State};
+use iso8583::session::{
+    CloseReason, Lateness, Mismatch, NetworkFunction, Now, Output, Refused, Session, State,
+};
 use iso8583::{DecodeError, EncodeError, Message, Undecodable};
 use thiserror::Error;
 use tokio::net::TcpStream;
@@ -21,6 +23,14 @@ use crate::config::LinkSettings;
 pub enum Event<T> {
     /// The peer asks or tells something.
     Request(Message),
+    /// The peer's network message asks what only the program can do; it is answered already. The
+    /// message may hold a key.
+    Network {
+        /// What.
+        function: NetworkFunction,
+        /// The whole of it.
+        request: Message,
+    },
     /// The answer to a request of ours.
     Answered {
         /// What was given along with the request.
@@ -443,6 +453,7 @@ impl<T> Link<T> {
                     continue;
                 }
                 Output::Request(message) => Event::Request(message),
+                Output::Network { function, request } => Event::Network { function, request },
                 Output::Answered { token, answer } => Event::Answered { token, answer },
                 Output::TimedOut { token } => Event::TimedOut { token },
                 Output::Late { answer, lateness } => Event::Late { answer, lateness },

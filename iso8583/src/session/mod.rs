@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 pub use self::mismatch::{Difference, Lateness, MatchKey, Matched, Mismatch, Nearest};
-pub use self::network::NetworkCodes;
+pub use self::network::{NetworkCodes, NetworkFunction};
 pub use self::settings::Settings;
 
 use self::inflight::{Arrival, InFlight};
@@ -77,6 +77,14 @@ pub enum Output<T> {
     Send(Message),
     /// The peer asks or tells something: the program's to answer.
     Request(Message),
+    /// The peer's network message asks what only the program can do; it is answered already, as
+    /// [`NetworkCodes`] says. The message may hold a key.
+    Network {
+        /// What.
+        function: NetworkFunction,
+        /// The whole of it.
+        request: Message,
+    },
     /// The answer to a request of the program.
     Answered {
         /// What the program gave along with the request.
@@ -205,7 +213,7 @@ impl<T> Session<T> {
         self.network.heard(now.instant);
         match (message.mti().class(), message.mti().is_response()) {
             (Class::NetworkManagement, true) => self.handle_network_answer(now, &message),
-            (Class::NetworkManagement, false) => self.handle_network_request(&message),
+            (Class::NetworkManagement, false) => self.handle_network_request(message),
             (_, false) => self.outputs.push_back(Output::Request(message)),
             (_, true) => self.handle_answer(now, message),
         }

@@ -1,4 +1,5 @@
-//! Network management: sign-on, sign-off, echo test (ISO 8583:1987 class 8, DE 70).
+//! Network management (ISO 8583:1987 class 8, DE 70): sign-on, sign-off, echo test; and key change
+//! and cut-over, which the program is told of.
 
 use std::time::Instant;
 
@@ -8,7 +9,8 @@ use crate::message::Message;
 use crate::mti::Mti;
 use crate::session::{CloseReason, Mismatch, Now, Output, Session, State, waited};
 
-/// DE 70 of each network function; networks differ (domain §2.4).
+/// What the messages of one link's network management mean: DE 70 of each function, and DE 39 of
+/// what a session tells its program of and cannot do itself. Networks differ (domain §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetworkCodes {
     /// 001 in the 1987 standard's customary use.
@@ -17,6 +19,43 @@ pub struct NetworkCodes {
     pub sign_off: [u8; 3],
     /// 301; 270 at Mastercard.
     pub echo: [u8; 3],
+    /// 161: the peer gives a new key; 101 with some.
+    pub key_change: [u8; 3],
+    /// 162: the peer wants one.
+    pub key_request: [u8; 3],
+    /// 201: the peer's business day ends.
+    pub cut_over: [u8; 3],
+    /// To a key change or the wish for one: 12 unless the program has keys to change, for a peer
+    /// that hears 00 uses the new key from then on.
+    pub key_answer: ResponseCode,
+    /// To a cut-over: 00.
+    pub cut_over_answer: ResponseCode,
+}
+
+impl NetworkCodes {
+    /// What a DE 70 asks; None for a code of no function.
+    fn function(&self, code: &[u8]) -> Option<Function> {
+        let told = |function, answer| Function::Told(function, answer);
+        [
+            (self.sign_on, Function::SignOn),
+            (self.sign_off, Function::SignOff),
+            (self.echo, Function::Echo),
+            (
+                self.key_change,
+                told(NetworkFunction::KeyChange, self.key_answer),
+            ),
+            (
+                self.key_request,
+                told(NetworkFunction::KeyRequest, self.key_answer),
+            ),
+            (
+                self.cut_over,
+                told(NetworkFunction::CutOver, self.cut_over_answer),
+            ),
+        ]
+        .into_iter()
+        .find_map(|(of, function)| (of == code).then_some(function))
+    }
 }
 
 impl Default for NetworkCodes {
@@ -25,8 +64,33 @@ impl Default for NetworkCodes {
             sign_on: *b"001",
             sign_off: *b"002",
             echo: *b"301",
+            key_change: *b"161",
+            key_request: *b"162",
+            cut_over: *b"201",
+            key_answer: ResponseCode::INVALID_TRANSACTION,
+            cut_over_answer: ResponseCode::APPROVED,
         }
     }
+}
+
+/// What a peer's network message asks of the program, beside the answer it got from the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkFunction {
+    /// It gives a new key.
+    KeyChange,
+    /// It wants a new key.
+    KeyRequest,
+    /// Its business day ends.
+    CutOver,
+}
+
+#[derive(Clone, Copy)]
+enum Function {
+    SignOn,
+    SignOff,
+    Echo,
+    /// What the session does not do itself, and how it is answered.
+    Told(NetworkFunction, ResponseCode),
 }
 
 /// What a session knows of its own network messages.
@@ -90,26 +154,32 @@ impl<T> Session<T> {
     }
 
     /// Network messages are answered here, ahead of whatever the program is busy with.
-    pub(super) fn handle_network_request(&mut self, request: &Message) {
-        let codes = self.settings.codes;
-        let (answer, next) = match request.field(70) {
-            None => (request.format_error(Some(70)), None),
-            Some(code) if code == codes.echo => (request.response(ResponseCode::APPROVED), None),
-            Some(code) if code == codes.sign_on => {
-                (request.response(ResponseCode::APPROVED), Some(State::Up))
+    pub(super) fn handle_network_request(&mut self, request: Message) {
+        let function = request
+            .field(70)
+            .map(|code| self.settings.codes.function(code));
+        let answer = match function {
+            None => request.format_error(Some(70)),
+            Some(None) => request.response(ResponseCode::INVALID_TRANSACTION),
+            Some(Some(Function::Told(_, answer))) => request.response(answer),
+            Some(Some(Function::SignOn | Function::SignOff | Function::Echo)) => {
+                request.response(ResponseCode::APPROVED)
             }
-            Some(code) if code == codes.sign_off => (
-                request.response(ResponseCode::APPROVED),
-                Some(State::SignedOff),
-            ),
-            Some(_) => (request.response(ResponseCode::INVALID_TRANSACTION), None),
         };
-        if let Some(answer) = answer {
-            self.outputs.push_back(Output::Send(answer));
+        self.outputs.extend(answer.map(Output::Send));
+        match function.flatten() {
+            Some(Function::SignOn) => self.peer_signed(State::Up),
+            Some(Function::SignOff) => self.peer_signed(State::SignedOff),
+            Some(Function::Told(function, _)) => {
+                self.outputs
+                    .push_back(Output::Network { function, request });
+            }
+            Some(Function::Echo) | None => {}
         }
-        if let Some(next) = next
-            && matches!(self.state, State::Up | State::SignedOff)
-        {
+    }
+
+    fn peer_signed(&mut self, next: State) {
+        if matches!(self.state, State::Up | State::SignedOff) {
             self.enter(next);
         }
     }

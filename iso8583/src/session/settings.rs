@@ -27,7 +27,7 @@ pub struct Settings {
     pub match_elements: Vec<u8>,
     /// Institution id we give in DE 32 of our own network messages.
     pub institution: Option<String>,
-    /// DE 70 of each network function.
+    /// What network messages are known by, and how they are answered.
     pub codes: NetworkCodes,
 }
 

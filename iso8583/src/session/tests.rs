@@ -59,6 +59,7 @@ fn brief(output: &Output<&'static str>) -> String {
     match output {
         Output::Send(message) => format!("send {}", of(message)),
         Output::Request(message) => format!("request {}", of(message)),
+        Output::Network { function, request } => format!("told {function:?} {}", of(request)),
         Output::Answered { token, answer } => format!("answered {token} {}", of(answer)),
         Output::TimedOut { token } => format!("timed out {token}"),
         Output::Late { lateness, .. } => format!("late: {lateness}"),
@@ -379,10 +380,79 @@ fn the_peers_network_messages_are_answered_by_the_link_itself() {
     assert_eq!(kit.send(b"000001", "x"), Err(Refused::NotUp));
     assert_eq!(kit.hear(purchase(b"000001")), ["request 0200 - -"]);
     assert_eq!(kit.hear(network(b"001")), ["send 0810 001 00", "Up"]);
-    assert_eq!(kit.hear(network(b"161")), ["send 0810 161 12"]);
+    assert_eq!(kit.hear(network(b"003")), ["send 0810 003 12"]);
     let mut without_code = network(b"301");
     without_code.remove(70);
     assert_eq!(kit.hear(without_code), ["send 0810 - 30"]);
+}
+
+#[test]
+fn a_key_change_and_a_cut_over_are_answered_and_told_to_the_program() {
+    let mut kit = Kit::new(Settings::default());
+    for (code, answer, function) in [
+        (b"161", "12", "KeyChange"),
+        (b"162", "12", "KeyRequest"),
+        (b"201", "00", "CutOver"),
+    ] {
+        let de70 = code.escape_ascii();
+        assert_eq!(
+            kit.hear(network(code)),
+            [
+                format!("send 0810 {de70} {answer}"),
+                format!("told {function} 0800 {de70} -")
+            ]
+        );
+        assert!(kit.session.is_up(), "requests go on");
+    }
+}
+
+#[test]
+fn every_code_is_that_of_the_link() {
+    let mut kit = Kit::new(Settings {
+        codes: NetworkCodes {
+            sign_on: *b"061",
+            sign_off: *b"062",
+            echo: *b"270",
+            key_change: *b"101",
+            key_request: *b"163",
+            cut_over: *b"202",
+            key_answer: ResponseCode::APPROVED,
+            cut_over_answer: ResponseCode::CUT_OFF_IN_PROGRESS,
+        },
+        echo_after: Some(60 * SECOND),
+        ..Settings::default()
+    });
+    for (code, said) in [
+        (b"270", &["send 0810 270 00"][..]),
+        (b"062", &["send 0810 062 00", "SignedOff"]),
+        (b"061", &["send 0810 061 00", "Up"]),
+        (b"101", &["send 0810 101 00", "told KeyChange 0800 101 -"]),
+        (b"163", &["send 0810 163 00", "told KeyRequest 0800 163 -"]),
+        (b"202", &["send 0810 202 90", "told CutOver 0800 202 -"]),
+    ] {
+        assert_eq!(kit.hear(network(code)), said);
+    }
+    for code in [b"001", b"002", b"301", b"161", b"162", b"201"] {
+        let refused = format!("send 0810 {} 12", code.escape_ascii());
+        assert_eq!(kit.hear(network(code)), [refused]);
+    }
+    assert_eq!(kit.after(60 * SECOND), ["send 0800 270 -"]);
+    kit.session.sign_off(kit.now);
+    assert_eq!(kit.outputs(), ["Leaving", "send 0800 062 -"]);
+}
+
+#[test]
+fn what_is_in_flight_when_the_peer_signs_off_is_still_answered() {
+    let mut kit = Kit::new(Settings::default());
+    kit.send(b"000001", "first").unwrap();
+    assert_eq!(kit.hear(network(b"002")), ["send 0810 002 00", "SignedOff"]);
+    assert_eq!(kit.send(b"000002", "second"), Err(Refused::NotUp));
+    assert_eq!(
+        kit.hear(approve(&purchase(b"000001"))),
+        ["answered first 0210 - 00"]
+    );
+    assert_eq!(kit.hear(network(b"001")), ["send 0810 001 00", "Up"]);
+    kit.send(b"000002", "second").unwrap();
 }
 
 #[test]

@@ -59,6 +59,9 @@ pub enum Refusal {
     /// The journal cannot be written: money that moves could be lost.
     #[error("the journal cannot be written")]
     JournalFailed,
+    /// The acquirer has signed off: it gets what is in flight, and asks nothing more.
+    #[error("the acquirer has signed off")]
+    SignedOff,
     /// The switch stops: nothing new is begun.
     #[error("the switch is stopping")]
     Stopping,
@@ -84,6 +87,7 @@ impl Refusal {
             | Self::TimedOut
             | Self::LinkLost
             | Self::BeingReversed
+            | Self::SignedOff
             | Self::Stopping => ResponseCode::ISSUER_INOPERATIVE,
             Self::InvalidResponse => ResponseCode::INVALID_RESPONSE,
             Self::Duplicate | Self::Reversed => ResponseCode::DUPLICATE,
@@ -112,12 +116,13 @@ impl Refusal {
             Self::BeingReversed => "being_reversed",
             Self::Reversed => "reversed",
             Self::JournalFailed => "journal_failed",
+            Self::SignedOff => "signed_off",
             Self::Stopping => "stopping",
         }
     }
 
     /// Every reason, for registering metrics ahead.
-    pub const LABELS: [&'static str; 18] = [
+    pub const LABELS: [&'static str; 19] = [
         "format",
         "unsupported_message",
         "acquirer_not_allowed",
@@ -135,6 +140,7 @@ impl Refusal {
         "being_reversed",
         "reversed",
         "journal_failed",
+        "signed_off",
         "stopping",
     ];
 }
@@ -152,6 +158,7 @@ mod tests {
             Refusal::AcquirerNotAllowed,
             Refusal::RateExceeded,
             Refusal::QueuedTooLong,
+            Refusal::SignedOff,
         ] {
             assert!(Refusal::LABELS.contains(&refusal.label()), "{refusal:?}");
         }

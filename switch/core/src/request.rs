@@ -152,7 +152,8 @@ impl Request {
 
     /// Does it ask something, so that an answer that comes too late helps nobody? Advices and
     /// reversals tell of what is done, and are as true later.
-    pub(crate) fn is_asked(&self) -> bool {
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
         !self.is_reversal() && !self.message.mti().is_advice()
     }
 

@@ -434,6 +434,7 @@ impl Outbound {
             | Refusal::BeingReversed
             | Refusal::Reversed
             | Refusal::JournalFailed
+            | Refusal::SignedOff
             | Refusal::Stopping => Err(refusal),
         };
         match next {
