@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::code::module;
-use crate::tree::TREE;
+use crate::tree::{File, TREE};
 
 /// Which of our crates each crate may depend on, dev-dependencies included. An arrow that is not
 /// here does not exist: programs never know programs, simulators never the switch (one that shares
@@ -377,6 +377,51 @@ fn a_clippy_file_of_a_crate_repeats_what_it_replaces() {
         let missing = root.iter().filter(move |line| !mine.contains(&*line.text));
         missing.map(|line| format!("{}:1: `{}` of the root is missing", file.path, line.text))
     }));
+}
+
+/// The table of failures promises by naming tests: each must be one, and a row without any says so.
+#[test]
+fn every_test_that_the_table_of_failures_names_exists() {
+    let tests: BTreeSet<&str> = TREE.rust().flat_map(tests_of).collect();
+    let table = TREE.files.iter().find(|file| file.path == FAILURES);
+    let table = table.expect("the table of failures");
+    let rows = table
+        .lines
+        .iter()
+        .filter(|line| line.text.starts_with("| F"));
+    assert_eq!(rows.count(), 20, "F1 to F18, F20 and F21");
+    hold(table.violations(|line| {
+        let row = line.text.strip_prefix("| F")?;
+        let proof = row.trim_end_matches([' ', '|']).rsplit(" | ").next()?;
+        let named = || proof.split('`').skip(1).step_by(2);
+        let gone: Vec<&str> = named().filter(|name| !tests.contains(name)).collect();
+        if !gone.is_empty() {
+            return Some(format!("no such test: {gone:?}"));
+        }
+        let is_open = named().next().is_none() && !proof.contains("no test yet");
+        is_open.then(|| "names no test, and does not say so".to_owned())
+    }));
+}
+
+const FAILURES: &str = "docs/failures.md";
+
+/// The functions of a file that stand behind `#[test]` or its like; those of `proptest!` too.
+fn tests_of(file: &File) -> Vec<&str> {
+    let mut is_marked = false;
+    let mut tests = Vec::new();
+    for line in &file.lines {
+        let code = line.code.trim();
+        is_marked |= code.starts_with("#[test]") || code.starts_with("#[tokio::test");
+        let name = code
+            .strip_prefix("async fn ")
+            .or_else(|| code.strip_prefix("fn "))
+            .and_then(|rest| rest.split('(').next());
+        if let Some(name) = name.filter(|_| is_marked) {
+            tests.push(name);
+            is_marked = false;
+        }
+    }
+    tests
 }
 
 /// Does an issue number in brackets follow, as in `(#12)`?
