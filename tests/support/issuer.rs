@@ -69,11 +69,8 @@ impl Issuer {
 
     /// Freezes it as it is (SIGSTOP), or lets it go on (SIGCONT).
     pub fn stop(&self, stopped: bool) {
-        let signal = if stopped { "-STOP" } else { "-CONT" };
-        self.process
-            .as_ref()
-            .expect("the issuer runs")
-            .signal(signal);
+        let process = self.process.as_ref().expect("the issuer runs");
+        process.stop(stopped);
     }
 
     /// Panics where it ended by itself.

@@ -58,6 +58,22 @@ impl Process {
         assert!(sent.success(), "kill {signal} {id}");
     }
 
+    /// Freezes it as it is, and waits until all its threads stand, or lets it go on.
+    pub fn stop(&self, stopped: bool) {
+        self.signal(if stopped { "-STOP" } else { "-CONT" });
+        let threads = format!("/proc/{}/task", self.child.id());
+        let stands = |thread: std::io::Result<std::fs::DirEntry>| {
+            let status = thread.map(|thread| thread.path().join("stat"));
+            let status = status.and_then(std::fs::read_to_string);
+            // "7 (name) T …"; a thread that ended meanwhile stands as well.
+            status.map_or(true, |status| status.contains(") T "))
+        };
+        eventually("it stands, or goes on", || {
+            let mut threads = std::fs::read_dir(&threads).unwrap();
+            threads.all(stands) == stopped
+        });
+    }
+
     /// Is it still there?
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
