@@ -16,7 +16,9 @@ use std::sync::Arc;
 use aes_gcm::aead::{AeadInOut, Nonce, Tag};
 use aes_gcm::{Aes256Gcm, KeyInit};
 use iso8583::session::Now;
-use journal::{AppendError, Journal, OpenError, Position, RealDisk, Settings, Syncer, WriteError};
+use journal::{
+    AppendError, Disk, Journal, OpenError, Position, RealDisk, Settings, Syncer, WriteError,
+};
 use switch_core::{BootId, GroupId, NotRecords, Outbound, Recovered, Replay};
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -92,14 +94,27 @@ impl Keeper {
         now: Now,
         outbound: &mut Outbound,
     ) -> Result<Self, JournalError> {
+        let folder = settings.folder.join(pool);
+        let disk = RealDisk::open(&folder)?;
+        Self::open_on(disk, folder, settings, pool, groups, now, outbound)
+    }
+
+    fn open_on(
+        disk: impl Disk + 'static,
+        folder: PathBuf,
+        settings: &CheckedJournal,
+        pool: &str,
+        groups: &[(GroupId, String)],
+        now: Now,
+        outbound: &mut Outbound,
+    ) -> Result<Self, JournalError> {
         let root = Root::open(&settings.key_file)?;
         let boot = boot_id(Path::new(BOOT_ID)).map_err(JournalError::Boot)?;
-        let folder = settings.folder.join(pool);
         let synced = Arc::new(Notify::new());
         let waker = Arc::clone(&synced);
         let mut replay = Replay::default();
         let (journal, found) = Journal::open(
-            RealDisk::open(&folder)?,
+            disk,
             settings_of(settings, &root),
             move |_| waker.notify_one(),
             |_, batch| apply(&mut replay, &root, batch),
@@ -111,7 +126,7 @@ impl Keeper {
         let recovered = replay
             .finish(boot, now.utc.as_second(), today)
             .map_err(|error| JournalError::Records {
-                path: folder.clone(),
+                path: folder,
                 error,
             })?;
         tell(pool, &recovered, found.records);
@@ -174,12 +189,12 @@ impl Keeper {
     /// Writes what the machine recorded, before anything of it leaves. False where it could not:
     /// then nothing that was recorded may leave, now or ever.
     pub(crate) fn write(&mut self, outbound: &mut Outbound) -> bool {
+        if outbound.records().is_empty() {
+            return true;
+        }
         if self.failed {
             outbound.records_written();
             return false;
-        }
-        if outbound.records().is_empty() {
-            return true;
         }
         match self.write_batch(outbound.records()) {
             Ok(position) => {
@@ -396,11 +411,18 @@ mod tests {
 
     use iso8583::element::ResponseCode;
     use iso8583::{Message, Mti};
-    use switch_core::{Admission, ConnectionId, GroupSettings, LinkId, OutboundSettings, Output};
+    use journal::testing::SimDisk;
+    use switch_core::{
+        Admission, ConnectionId, GroupSettings, LinkId, OutboundSettings, Output, Refusal,
+    };
 
     use super::*;
 
     const GROUP: GroupId = GroupId(0);
+    const LINK: LinkId = LinkId {
+        group: GROUP,
+        place: 0,
+    };
 
     fn settings(folder: &Path) -> CheckedJournal {
         let key_file = folder.join("switch.key");
@@ -426,11 +448,7 @@ mod tests {
         let names = [(GROUP, "prepaid".to_owned())];
         let now = iso8583_link::now();
         let keeper = Keeper::open(&settings, "prepaid", &names, now, &mut outbound).unwrap();
-        let link = LinkId {
-            group: GROUP,
-            place: 0,
-        };
-        outbound.handle_link(now, link, true);
+        outbound.handle_link(now, LINK, true);
         (keeper, outbound)
     }
 
@@ -507,6 +525,46 @@ mod tests {
         }
         let files = std::fs::read_dir(folder.path().join("journal/prepaid")).unwrap();
         assert!(files.count() < 8, "old segments are given up");
+    }
+
+    /// Where a reversal cannot be made durable nobody hears of it, and no more money moves.
+    #[test]
+    fn a_failed_sync_leaves_who_waits_unanswered_and_refuses_money() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let groups = [(GROUP, GroupSettings::default())];
+        let mut outbound = Outbound::new(OutboundSettings::default(), &groups);
+        let (disk, names) = (SimDisk::new(1), [(GROUP, "prepaid".to_owned())]);
+        let now = iso8583_link::now();
+        let path = PathBuf::from("simulated");
+        let mut keeper = Keeper::open_on(
+            disk.clone(),
+            path,
+            &settings,
+            "prepaid",
+            &names,
+            now,
+            &mut outbound,
+        )
+        .unwrap();
+        outbound.handle_link(now, LINK, true);
+        let sent = send(&mut keeper, &mut outbound, 1);
+        let [Output::Send { token, .. }] = &sent[..] else {
+            panic!("{sent:?}");
+        };
+        disk.fail_syncs();
+        outbound.handle_timed_out(now, *token);
+        assert!(keeper.write(&mut outbound));
+        while keeper.syncer.failed().is_none() {
+            std::thread::yield_now();
+        }
+        keeper.report(now, &mut outbound);
+        let outputs: Vec<_> = core::iter::from_fn(|| outbound.poll_output()).collect();
+        let queued = matches!(outputs[..], [Output::ReversalQueued { .. }]);
+        assert!(queued, "{outputs:?}");
+        let refused = send(&mut keeper, &mut outbound, 2);
+        let is_refused = matches!(refused[0], Output::Refused(Refusal::JournalFailed));
+        assert!(is_refused, "{refused:?}");
     }
 
     #[test]
