@@ -77,6 +77,7 @@ impl View<'_> {
         out: &mut Room<'_>,
     ) -> Result<(), EncodeError> {
         let mut pending = 0..0;
+        // Where the layout is not known, the places are found one after the other.
         let mut segments = self.segments();
         for de in present.iter() {
             let fault = |kind| EncodeError { de, kind };
@@ -87,8 +88,12 @@ impl View<'_> {
                 pending = 0..0;
                 self.dialect().put_field(de, value, out).map_err(fault)?;
             } else if kept.contains(de) {
-                let place = segments
-                    .find_map(|(at, place)| (at == de).then_some(place))
+                let place = self
+                    .layout
+                    .map_or_else(
+                        || segments.find_map(|(at, place)| (at == de).then_some(place)),
+                        |layout| self.segment_by(layout, de),
+                    )
                     .ok_or_else(|| fault(EncodeErrorKind::NotWalked))?;
                 if pending.end == place.start && !pending.is_empty() {
                     pending.end = place.end;

@@ -161,7 +161,7 @@ impl<'a> View<'a> {
     }
 
     #[inline]
-    fn segment_by(&self, layout: &Layout, de: u8) -> Option<Range<usize>> {
+    pub(super) fn segment_by(&self, layout: &Layout, de: u8) -> Option<Range<usize>> {
         self.place_of(layout.slot(de).filter(|_| de <= self.until)?)
     }
 

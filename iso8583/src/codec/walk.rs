@@ -328,7 +328,8 @@ impl Dialect {
             self.plan().layouts().of(view.present).is_none() || self.agrees::<STRICT>(&view),
             "the swift walk differs from the plain one"
         );
-        Ok(view)
+        // Whoever looks into it then has the layout.
+        Ok(self.swift::<STRICT>(bytes, until).unwrap_or(view))
     }
 
     /// Does the swift walk find every field where the plain one did?
