@@ -246,7 +246,7 @@ fn keep_echo_of_48(message: &mut Message) {
 }
 
 /// An approved request, to be reversed if no copy of its answer can be delivered: repeats that
-/// waited beside it got one each.
+/// waited beside it got one each, and so did those that came while it was on its way.
 #[derive(Debug)]
 pub struct Undo {
     pub(crate) request: Request,
@@ -262,6 +262,11 @@ impl Undo {
             group,
             copies: AtomicUsize::new(copies),
         })
+    }
+
+    /// A repeat was approved as well: so many more copies of the answer.
+    pub(crate) fn add(&self, copies: usize) {
+        self.copies.fetch_add(copies, Ordering::Relaxed);
     }
 
     /// One copy reached nobody; was it the last?

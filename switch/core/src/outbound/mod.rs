@@ -18,6 +18,7 @@ mod store;
 mod whereabouts;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use iso8583::element::ResponseCode;
@@ -118,10 +119,17 @@ pub struct Outbound {
     by_key: HashMap<FieldKey, u64>,
     next_token: u64,
     reversals: Reversals,
+    /// Approvals on their way to acquirers, by the keys of their requests, and perhaps some whose
+    /// ways have ended.
+    undos: HashMap<FieldKey, Weak<Undo>>,
+    undos_swept_above: usize,
     whereabouts: Whereabouts,
     store: Store,
     outputs: VecDeque<Output>,
 }
+
+/// How many entries of approvals there may be before those that ended are looked for.
+const UNDOS_SWEPT_ABOVE: usize = 1_024;
 
 /// A request that was sent, and the repeats of it that came meanwhile.
 #[derive(Debug)]
@@ -148,6 +156,8 @@ impl Outbound {
             by_key: HashMap::new(),
             next_token: 0,
             reversals: Reversals::new(each()),
+            undos: HashMap::new(),
+            undos_swept_above: UNDOS_SWEPT_ABOVE,
             whereabouts: Whereabouts::new(settings.memory),
             store: Store::default(),
             outputs: VecDeque::new(),
@@ -236,6 +246,9 @@ impl Outbound {
                     return;
                 };
                 match code {
+                    Some(code) if self.is_taken_back(&in_flight, code) => in_flight
+                        .requests()
+                        .for_each(|request| self.refuse(request, Refusal::BeingReversed)),
                     Some(code) => self.deliver(in_flight, answer, code),
                     None => self.give_up(now, &in_flight, Refusal::InvalidResponse),
                 }
@@ -503,6 +516,13 @@ impl Outbound {
         Some(in_flight)
     }
 
+    /// A repeat was at the issuer when its first's approval was found to be undeliverable: what is
+    /// being reversed is not approved again.
+    fn is_taken_back(&self, in_flight: &InFlight, code: ResponseCode) -> bool {
+        let request = &in_flight.request;
+        code.approves() && request.moves_money() && self.reversals.undoes(&request.key)
+    }
+
     fn deliver(&mut self, in_flight: InFlight, issuers: Message, code: ResponseCode) {
         let InFlight {
             mut request,
@@ -518,11 +538,29 @@ impl Outbound {
         request.message.copy(38, &issuers);
         let answer = request.answer(issuers);
         let undo = (code.approves() && request.moves_money())
-            .then(|| Undo::new(*request, link.group, others.len() + 1));
+            .then(|| self.undo(*request, link.group, others.len() + 1));
         for mut answer in others.into_iter().chain([answer]) {
             answer.undo.clone_from(&undo);
             self.outputs.push_back(Output::Answer(answer));
         }
+    }
+
+    /// What to give back if none of these copies reaches its acquirer. While an earlier approval of
+    /// the same request is on its way, the copies of both count together: one that is delivered
+    /// keeps what the other would give back.
+    fn undo(&mut self, request: Request, group: GroupId, copies: usize) -> Arc<Undo> {
+        if let Some(earlier) = self.undos.get(&request.key).and_then(Weak::upgrade) {
+            earlier.add(copies);
+            return earlier;
+        }
+        if self.undos.len() >= self.undos_swept_above {
+            self.undos.retain(|_, undo| undo.strong_count() > 0);
+            self.undos_swept_above = UNDOS_SWEPT_ABOVE.max(2 * self.undos.len());
+        }
+        let key = request.key;
+        let undo = Undo::new(request, group, copies);
+        self.undos.insert(key, Arc::downgrade(&undo));
+        undo
     }
 
     fn handle_silence(&mut self, now: Now, token: Token, refusal: Refusal) {

@@ -5,6 +5,7 @@
 
 mod failover;
 mod store;
+mod undelivered;
 
 use std::collections::BTreeSet;
 
