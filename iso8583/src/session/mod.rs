@@ -272,9 +272,20 @@ impl<T> Session<T> {
         }
     }
 
-    /// The connection is gone: what was sent on it and not answered.
+    /// The connection is gone: what was sent on it and not answered, with what timed out or was
+    /// answered and was not polled any more.
     pub fn into_unanswered(self) -> impl Iterator<Item = T> {
-        self.in_flight.into_tokens()
+        let unpolled = self.outputs.into_iter().filter_map(|output| match output {
+            Output::TimedOut { token } | Output::Answered { token, .. } => Some(token),
+            Output::Send(_)
+            | Output::Close(_)
+            | Output::Request(_)
+            | Output::Network { .. }
+            | Output::Late { .. }
+            | Output::Unmatched { .. }
+            | Output::State(_) => None,
+        });
+        unpolled.chain(self.in_flight.into_tokens())
     }
 
     fn enter(&mut self, state: State) {

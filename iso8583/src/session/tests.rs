@@ -470,3 +470,14 @@ fn a_lost_connection_gives_back_what_was_not_answered() {
     let unanswered: Vec<_> = kit.session.into_unanswered().collect();
     assert_eq!(unanswered, ["first"]);
 }
+
+#[test]
+fn what_timed_out_unseen_is_not_answered_either() {
+    let mut kit = Kit::new(Settings::default());
+    kit.send(b"000001", "first").unwrap();
+    kit.now.instant += 60 * SECOND;
+    kit.session.handle_timeout(kit.now);
+    kit.send(b"000002", "second").unwrap();
+    let unanswered: Vec<_> = kit.session.into_unanswered().collect();
+    assert_eq!(unanswered, ["first", "second"]);
+}
