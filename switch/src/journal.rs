@@ -136,7 +136,7 @@ impl Keeper {
             seal: Seal::new(&root)?,
             always: settings.sync_always,
             checkpoint_bytes: settings.checkpoint_bytes,
-            checkpoint: Position::default(),
+            checkpoint: found.end,
             waiting: VecDeque::new(),
             mark: 0,
             synced,
