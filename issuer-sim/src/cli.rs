@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::metrics;
 use crate::program::{self, Services};
-use crate::vault::generate_key_file;
 
 /// The financial system: anonymous prepaid cards on a durable ledger.
 #[derive(Debug, Parser)]
@@ -92,7 +91,7 @@ pub fn main_with_args() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = arguments.config()?;
     if let Some(Command::Keygen) = arguments.command {
-        return Ok(generate_key_file(&config.key_file)?);
+        return Ok(keyfile::generate(&config.key_file)?);
     }
     if arguments.check_config {
         #[expect(clippy::print_stdout, reason = "what was asked for")]

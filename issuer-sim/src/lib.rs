@@ -56,5 +56,5 @@ pub mod vault;
 
 pub use cli::main_with_args;
 pub use config::Config;
+pub use keyfile::generate as generate_key_file;
 pub use program::{Running, Services, StartError, start};
-pub use vault::generate_key_file;

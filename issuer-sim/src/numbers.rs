@@ -4,8 +4,6 @@
 use iso8583::element::Pan;
 use zeroize::Zeroizing;
 
-use crate::vault;
-
 /// The card number of a serial number in a branch, or `None` where either is too large.
 #[must_use]
 pub fn card_number(branch: u8, serial: u32) -> Option<Pan> {
@@ -22,7 +20,7 @@ pub fn card_number(branch: u8, serial: u32) -> Option<Pan> {
 /// A number drawn at random among the branches for cards sold: none can be guessed from another.
 #[must_use]
 pub fn random_card_number() -> Option<Pan> {
-    let random = u64::from_le_bytes(vault::random()?);
+    let random = u64::from_le_bytes(keyfile::random()?);
     let branches = u64::from(BRANCH_SOLD_MAX - BRANCH_SOLD_MIN) + 1;
     let serials = u64::from(SERIAL_MAX) + 1;
     let branch = u8::try_from(random / serials % branches).ok()?;

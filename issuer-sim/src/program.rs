@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use durable::make_folder;
 use iso8583::crypto::TdesKey;
 use iso8583_link::LinkConfigError;
 use iso8583_link::accept::Acceptor;
+use keyfile::{KeyFileError, owner_only};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -26,9 +28,8 @@ use crate::host::Host;
 use crate::hsm::SoftwareHsm;
 use crate::office::{self, Office};
 use crate::sandbox::{self, SeedError};
-use crate::store::durable::make_folder;
 use crate::store::journal::{Journal, OpenError};
-use crate::vault::{KeyFileError, Vault, owner_only};
+use crate::vault::{PROGRAM, Vault};
 
 /// What the process lends to the program: one process may run several programs with one recorder.
 #[derive(Clone, Default)]
@@ -218,7 +219,7 @@ fn zone_key(config: &Config) -> Result<TdesKey, StartError> {
         };
     }
     let mut text = Zeroizing::new(String::new());
-    owner_only(path)
+    owner_only(path, PROGRAM)
         .map_err(|_| unusable())?
         .read_to_string(&mut text)
         .map_err(|_| unusable())?;

@@ -14,7 +14,7 @@ use crate::numbers::{BRANCH_LOAD, BRANCH_SANDBOX, card_number};
 use crate::record::{Charge, NewCard};
 use crate::store::{Store, StoreError};
 use crate::trace::Key;
-use crate::vault::{self, VaultError};
+use crate::vault::VaultError;
 
 /// Why the sandbox has no cards.
 #[derive(Debug, Error)]
@@ -73,7 +73,7 @@ pub fn seed(
 }
 
 fn new_card(reader: &Reader, pan: &Pan, product: Product) -> Result<NewCard, SeedError> {
-    let id = CardId(vault::random().ok_or(VaultError::NoRandomness)?);
+    let id = CardId(keyfile::random().ok_or(VaultError::NoRandomness)?);
     let password: ClearPin = PASSWORD.parse().map_err(|_| SeedError::Card)?;
     Ok(NewCard {
         id,

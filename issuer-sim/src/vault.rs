@@ -1,25 +1,21 @@
 //! The issuer's keys, and card numbers at rest.
 //!
-//! One key file of 32 random bytes, mode 0600, is the root; each use has a key of its own, derived
-//! as HKDF expands (RFC 5869): HMAC-SHA-256 of the root over a label. Card numbers are encrypted
-//! with AES-256-GCM, bound to the card's public name, and found by a keyed hash.
+//! One key file is the root of them; each use has a key of its own. Card numbers are encrypted with
+//! AES-256-GCM, bound to the card's public name, and found by a keyed hash.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aes_gcm::aead::{Aead, Nonce, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
 use hmac::{Hmac, Mac};
 use iso8583::crypto::TdesKey;
 use iso8583::element::Pan;
+use keyfile::{KEY_BYTES, KeyFileError, Root, random};
 use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::card::{CardId, PanKey, SealedPan};
-use crate::store::durable::{sync_file, sync_name};
 
 /// The keys in use.
 #[derive(Clone)]
@@ -36,49 +32,6 @@ impl std::fmt::Debug for Vault {
     }
 }
 
-/// Why there are no keys.
-#[derive(Debug, Error)]
-pub enum KeyFileError {
-    /// There is none.
-    #[error("there is no key file {path}; make one with: issuer-sim keygen --key-file {path}")]
-    Absent {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It can be read or written by others.
-    #[error("key file {path} has mode {mode:04o}; only its owner may read it: chmod 0600 {path}")]
-    OpenToOthers {
-        /// The file.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-    /// It has another length.
-    #[error("key file {path} does not hold 32 bytes")]
-    Length {
-        /// The file.
-        path: PathBuf,
-    },
-    /// One is there already.
-    #[error("key file {path} exists; what it encrypts would be lost with it")]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It cannot be read or written.
-    #[error("key file {path} cannot be used")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The machine gives no random bytes.
-    #[error("no random bytes to be had")]
-    NoRandomness,
-}
-
 /// A card number cannot be encrypted or decrypted.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum VaultError {
@@ -90,86 +43,22 @@ pub enum VaultError {
     NotOurs,
 }
 
-/// Makes a key file of mode 0600.
-///
-/// # Errors
-/// [`KeyFileError`]; an existing file is never overwritten.
-pub fn generate_key_file(path: &Path) -> Result<(), KeyFileError> {
-    let key = Zeroizing::new(random::<KEY_BYTES>().ok_or(KeyFileError::NoRandomness)?);
-    let io_error = |source: io::Error| {
-        let path = path.to_path_buf();
-        if source.kind() == io::ErrorKind::AlreadyExists {
-            KeyFileError::Exists { path }
-        } else {
-            KeyFileError::Io { path, source }
-        }
-    };
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(OWNER_ONLY)
-        .open(path)
-        .map_err(io_error)?;
-    file.write_all(&*key).map_err(io_error)?;
-    sync_file(&file, path).map_err(io_error)?;
-    sync_name(path).map_err(io_error)
-}
-
-/// Opens a file of secrets that nobody but its owner may read.
-///
-/// # Errors
-/// [`KeyFileError`] where it is absent or open to others.
-pub fn owner_only(path: &Path) -> Result<File, KeyFileError> {
-    let io_error = |source: io::Error| {
-        let path = path.to_path_buf();
-        if source.kind() == io::ErrorKind::NotFound {
-            KeyFileError::Absent { path }
-        } else {
-            KeyFileError::Io { path, source }
-        }
-    };
-    let file = File::open(path).map_err(io_error)?;
-    let mode = file.metadata().map_err(io_error)?.permissions().mode() & PERMISSIONS;
-    if mode & !OWNER_ONLY != 0 {
-        let path = path.to_path_buf();
-        return Err(KeyFileError::OpenToOthers { path, mode });
-    }
-    Ok(file)
-}
-
-/// Random bytes of the machine; `None` where it has none to give.
-#[must_use]
-pub fn random<const N: usize>() -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(bytes)
-}
-
 impl Vault {
     /// Opens the key file at `path`.
     ///
     /// # Errors
     /// [`KeyFileError`] where it is absent, open to others, or not a key.
     pub fn open(path: &Path) -> Result<Self, KeyFileError> {
-        let io_error = |source| KeyFileError::Io {
-            path: path.to_path_buf(),
-            source,
-        };
-        let mut file = owner_only(path)?;
-        let metadata = file.metadata().map_err(io_error)?;
-        if metadata.size() != u64::try_from(KEY_BYTES).unwrap_or(u64::MAX) {
-            return Err(KeyFileError::Length {
-                path: path.to_path_buf(),
-            });
-        }
-        let mut root = Zeroizing::new([0; KEY_BYTES]);
-        file.read_exact(&mut *root).map_err(io_error)?;
-        Ok(Self::new(&root))
+        Ok(Self::of(&Root::open(path, PROGRAM)?))
     }
 
     /// The keys that come of a root.
     #[must_use]
     pub fn new(root: &[u8; KEY_BYTES]) -> Self {
+        Self::of(&Root::new(*root))
+    }
+
+    fn of(root: &Root) -> Self {
         let pan_key = derive(root, "pan encryption");
         let hash_key = derive(root, "pan lookup");
         Self {
@@ -240,12 +129,8 @@ impl Vault {
     }
 }
 
-fn derive(root: &[u8; KEY_BYTES], label: &str) -> Zeroizing<[u8; KEY_BYTES]> {
-    let mut mac = hmac(root);
-    mac.update(b"pansori issuer ");
-    mac.update(label.as_bytes());
-    mac.update(&[1]);
-    Zeroizing::new(mac.finalize().into_bytes().into())
+fn derive(root: &Root, label: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+    root.derive(format!("pansori issuer {label}").as_bytes())
 }
 
 #[expect(
@@ -260,10 +145,9 @@ fn first_half(bytes: &[u8; KEY_BYTES]) -> &[u8; 16] {
     bytes.first_chunk().unwrap_or(&[0; 16])
 }
 
-const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
-const OWNER_ONLY: u32 = 0o600;
-const PERMISSIONS: u32 = 0o7777;
+/// Who makes the key file.
+pub(crate) const PROGRAM: &str = "issuer-sim";
 
 #[cfg(test)]
 mod tests {
@@ -310,55 +194,8 @@ mod tests {
         let labels = ["pan encryption", "pan lookup", "key check"];
         let keys: std::collections::HashSet<[u8; 32]> = labels
             .iter()
-            .map(|label| *derive(&[7; 32], label))
+            .map(|label| *derive(&Root::new([7; 32]), label))
             .collect();
         assert_eq!(keys.len(), labels.len());
-    }
-
-    #[test]
-    fn ok_a_key_file_is_made_once_and_opens() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("key");
-        generate_key_file(&path).unwrap();
-        let synced = crate::store::durable::testing::synced();
-        assert_eq!(synced, [path.clone(), directory.path().to_path_buf()]);
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & PERMISSIONS, 0o600);
-        let check = Vault::open(&path).unwrap().key_check();
-        let again = generate_key_file(&path).unwrap_err();
-        assert!(matches!(again, KeyFileError::Exists { .. }), "{again}");
-        assert_eq!(Vault::open(&path).unwrap().key_check(), check);
-    }
-
-    #[test]
-    fn err_a_key_file_absent_open_to_others_or_short_says_what_to_do() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("key");
-        let shown = path.display();
-        assert_eq!(
-            Vault::open(&path).unwrap_err().to_string(),
-            format!(
-                "there is no key file {shown}; make one with: issuer-sim keygen --key-file {shown}"
-            )
-        );
-        generate_key_file(&path).unwrap();
-        for mode in [0o640, 0o604, 0o700, 0o1600] {
-            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
-            assert_eq!(
-                Vault::open(&path).unwrap_err().to_string(),
-                format!(
-                    "key file {shown} has mode {mode:04o}; only its owner may read it: \
-                     chmod 0600 {shown}"
-                )
-            );
-        }
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o400)).unwrap();
-        Vault::open(&path).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
-        std::fs::write(&path, [0; 31]).unwrap();
-        assert!(matches!(
-            Vault::open(&path),
-            Err(KeyFileError::Length { .. })
-        ));
     }
 }

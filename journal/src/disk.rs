@@ -107,7 +107,7 @@ impl RealDisk {
             path: path.to_path_buf(),
             source,
         };
-        make_folder(path).map_err(io_error)?;
+        durable::make_folder(path).map_err(io_error)?;
         let mut owner_only = OpenOptions::new();
         owner_only.write(true).create(true).truncate(false);
         let lock = owner_only
@@ -225,33 +225,6 @@ pub(crate) fn write_zeros(file: &dyn DiskFile, from: usize, bytes: usize) -> io:
         let part = zeros.get(..end - at).unwrap_or(&zeros);
         file.write_at(as_u64(at), part)
     })
-}
-
-/// Makes a folder, those above it that are missing, and the names of all of them durable; its own
-/// name even where it is there already, as the process that made it may have died before it did.
-fn make_folder(path: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
-        .collect();
-    std::fs::create_dir_all(path)?;
-    if missing.is_empty() {
-        return match sync_name(path) {
-            // What holds it is not ours to read, so we made nothing in it.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-            synced => synced,
-        };
-    }
-    missing.into_iter().try_for_each(sync_name)
-}
-
-/// Makes the entry of `path` durable in the folder that holds it.
-fn sync_name(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        None => Ok(()),
-        Some(folder) if folder.as_os_str().is_empty() => File::open(".")?.sync_all(),
-        Some(folder) => File::open(folder)?.sync_all(),
-    }
 }
 
 const FILL_STEP: usize = 1_024 * 1_024;

@@ -65,7 +65,7 @@ pub fn main_with_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(Command::Keygen { key_file }) = &args.command {
-        return Ok(crate::keys::generate(key_file)?);
+        return Ok(keyfile::generate(key_file)?);
     }
     let config = configuration(args)?;
     if args.check_config {

@@ -19,13 +19,13 @@ use iso8583::session::Now;
 use journal::{
     AppendError, Disk, Journal, OpenError, Position, RealDisk, Settings, Syncer, WriteError,
 };
+use keyfile::{KeyFileError, Root};
 use switch_core::{BootId, GroupId, NotRecords, Outbound, Recovered, Replay};
 use thiserror::Error;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use crate::config::CheckedJournal;
-use crate::keys::{self, KeyFileError, Root};
 
 /// Why a journal is not to be used.
 #[derive(Debug, Error)]
@@ -108,7 +108,7 @@ impl Keeper {
         now: Now,
         outbound: &mut Outbound,
     ) -> Result<Self, JournalError> {
-        let root = Root::open(&settings.key_file)?;
+        let root = Root::open(&settings.key_file, PROGRAM)?;
         let boot = boot_id(Path::new(BOOT_ID)).map_err(JournalError::Boot)?;
         let synced = Arc::new(Notify::new());
         let waker = Arc::clone(&synced);
@@ -168,7 +168,7 @@ impl Keeper {
         settings: &CheckedJournal,
         pool: &str,
     ) -> Result<bool, JournalError> {
-        let root = Root::open(&settings.key_file)?;
+        let root = Root::open(&settings.key_file, PROGRAM)?;
         let mut replay = Replay::default();
         let folder = settings.folder.join(pool);
         let settings = Settings {
@@ -281,7 +281,7 @@ impl Keeper {
 }
 
 fn settings_of(settings: &CheckedJournal, root: &Root) -> Settings {
-    let identity = root.derive("journal identity", &[]);
+    let identity = root.derive(b"pansori switch journal identity");
     Settings {
         identity: *identity.first_chunk().unwrap_or(&[0; 16]),
         segment_bytes: settings.segment_bytes,
@@ -317,7 +317,7 @@ struct Seal {
 
 impl Seal {
     fn new(root: &Root) -> Result<Self, KeyFileError> {
-        let salt = keys::random()?;
+        let salt = keyfile::random().ok_or(KeyFileError::NoRandomness)?;
         Ok(Self {
             cipher: cipher(root, &salt),
             salt,
@@ -364,7 +364,8 @@ impl Seal {
 }
 
 fn cipher(root: &Root, salt: &[u8; SALT]) -> Aes256Gcm {
-    Aes256Gcm::new(&(*root.derive("journal batches", salt)).into())
+    let label = [b"pansori switch journal batches ", &salt[..]].concat();
+    Aes256Gcm::new(&(*root.derive(&label)).into())
 }
 
 fn nonce(number: u64) -> Nonce<Aes256Gcm> {
@@ -375,6 +376,8 @@ fn nonce(number: u64) -> Nonce<Aes256Gcm> {
     nonce.into()
 }
 
+/// Who makes the key file.
+const PROGRAM: &str = "switch";
 const SALT: usize = 16;
 const HEAD: usize = SALT + 8;
 const TAG: usize = 16;
@@ -427,7 +430,7 @@ mod tests {
     fn settings(folder: &Path) -> CheckedJournal {
         let key_file = folder.join("switch.key");
         if !key_file.exists() {
-            keys::generate(&key_file).unwrap();
+            keyfile::generate(&key_file).unwrap();
         }
         CheckedJournal {
             folder: folder.join("journal"),
@@ -582,7 +585,7 @@ mod tests {
     #[test]
     fn a_batch_that_was_changed_is_not_opened() {
         let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(&settings(folder.path()).key_file).unwrap();
+        let root = Root::open(&settings(folder.path()).key_file, PROGRAM).unwrap();
         let mut seal = Seal::new(&root).unwrap();
         let (mut one, mut two) = (Vec::new(), Vec::new());
         seal.seal(b"records", &mut one).unwrap();

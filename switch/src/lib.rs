@@ -17,7 +17,6 @@ pub mod config;
 mod directory;
 mod issuers;
 mod journal;
-mod keys;
 mod latency;
 mod members;
 mod metrics;
@@ -40,7 +39,7 @@ use tracing::{info, warn};
 pub use cli::main_with_args;
 pub use config::Config;
 pub use journal::JournalError;
-pub use keys::{KeyFileError, generate as generate_key_file};
+pub use keyfile::{KeyFileError, generate as generate_key_file};
 
 use crate::acquirers::Listener;
 use crate::config::{Checked, CheckedGroup, CheckedJournal, ConfigError};

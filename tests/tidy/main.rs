@@ -22,13 +22,15 @@ use crate::tree::{File, TREE};
 /// Which of our crates each crate may depend on, dev-dependencies included. An arrow that is not
 /// here does not exist: programs never know programs, simulators never the switch (one that shares
 /// its logic cannot find its faults), and nobody knows `demo`, `tests` or `benches`.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("iso8583", &["iso8583-derive"]),
     ("iso8583-derive", &[]),
     ("iso8583-link", &["iso8583"]),
     ("iso8583-cli", &["iso8583", "iso8583-link"]),
     ("iso8583-fuzz", &["iso8583", "iso8583-cli"]),
-    ("journal", &[]),
+    ("durable", &[]),
+    ("journal", &["durable"]),
+    ("keyfile", &["durable"]),
     ("switch-core", &["iso8583"]),
     ("telemetry", &[]),
     (
@@ -37,11 +39,15 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "iso8583",
             "iso8583-link",
             "journal",
+            "keyfile",
             "switch-core",
             "telemetry",
         ],
     ),
-    ("issuer-sim", SIMULATOR),
+    (
+        "issuer-sim",
+        &["durable", "iso8583", "iso8583-link", "keyfile", "telemetry"],
+    ),
     ("van-sim", SIMULATOR),
     ("pos-sim", SIMULATOR),
     ("demo", ALL_PARTIES),

@@ -21,7 +21,7 @@ use crate::money::Minor;
 use crate::numbers::random_card_number;
 use crate::record::{Charge, NewCard};
 use crate::trace::Key;
-use crate::vault::{self, VaultError};
+use crate::vault::VaultError;
 
 type Shared = State<Arc<Office>>;
 type Body<T> = Result<Json<T>, JsonRejection>;
@@ -70,7 +70,7 @@ pub(super) async fn issue(
     };
     for _ in 0..DRAWS_MAX {
         let pan = random_card_number().ok_or(VaultError::NoRandomness)?;
-        let id = CardId(vault::random().ok_or(VaultError::NoRandomness)?);
+        let id = CardId(keyfile::random().ok_or(VaultError::NoRandomness)?);
         let card = NewCard {
             id,
             pan_key: office.reader.vault.pan_key(&pan),

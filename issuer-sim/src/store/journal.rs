@@ -29,10 +29,10 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use durable::{sync_file, sync_name};
 use thiserror::Error;
 
 use super::codec::{self, NotARecord};
-use super::durable::{sync_file, sync_name};
 use super::{Store, StoreError};
 use crate::record::Record;
 
@@ -382,7 +382,7 @@ mod tests {
     use super::*;
     use crate::books::{Books, Inconsistent};
     use crate::kit::{World, eventful, policy};
-    use crate::store::durable::testing::synced;
+    use durable::testing::synced;
 
     const KEY_CHECK: [u8; 16] = [5; 16];
 
@@ -484,7 +484,7 @@ mod tests {
         drop(disk.open().unwrap());
         assert_eq!(synced(), [disk.path(), directory.clone()], "as it is begun");
         disk.write(&world.records);
-        synced();
+        drop(synced());
         // A process killed between write and sync leaves just such a file: whole, not durable.
         drop(disk.open().unwrap());
         assert_eq!(synced(), [disk.path(), directory], "as it is opened again");

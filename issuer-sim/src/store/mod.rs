@@ -4,7 +4,6 @@
 //! store that failed once is done: what it holds of the last group is unknown.
 
 pub mod codec;
-pub mod durable;
 pub mod journal;
 
 use std::io;

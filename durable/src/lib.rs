@@ -51,15 +51,15 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     missing.into_iter().try_for_each(sync_name)
 }
 
-#[cfg(not(test))]
+#[cfg(not(any(test, feature = "testing")))]
 const fn noted(_: &Path) {}
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 use testing::noted;
 
 /// What was synced on this thread, for tests: a disk does not tell.
-#[cfg(test)]
-pub(crate) mod testing {
+#[cfg(any(test, feature = "testing"))]
+pub mod testing {
     use std::cell::RefCell;
     use std::path::{Path, PathBuf};
 
@@ -72,7 +72,8 @@ pub(crate) mod testing {
     }
 
     /// What was synced since this was asked last.
-    pub(crate) fn synced() -> Vec<PathBuf> {
+    #[must_use]
+    pub fn synced() -> Vec<PathBuf> {
         SYNCED.take()
     }
 }
