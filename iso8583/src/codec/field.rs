@@ -3,6 +3,7 @@
 //! This is the plain reading of a [`Field`], for any of its axes. The walk over a whole message has
 //! shorter ways for what is common, and comes back here for the rest and for every error.
 
+use crate::codec::plan::Check;
 use crate::encoding::{Nowhere, Sink};
 use crate::encoding::{bcd, ebcdic, euc_kr, hex};
 use crate::error::{DecodeErrorKind, EncodeErrorKind};
@@ -211,6 +212,16 @@ impl Field {
         }
         let spare = (packed.len() * 2).saturating_sub(digits);
         let before = if align == Align::Right { spare } else { 0 };
+        // What is common: digits behind a zero, or none.
+        if self.class() == Class::N
+            && before == spare
+            && spare < 2
+            && (spare == 0 || fill == 0 && packed.first().is_some_and(|first| *first < 0x10))
+            && Check::Packed.holds(packed)
+        {
+            bcd::decode(packed, spare, out);
+            return Ok(());
+        }
         for (place, nibble) in bcd::nibbles(packed).enumerate() {
             if place < before || place >= before + digits {
                 if nibble != fill && !self.is_lenient() {

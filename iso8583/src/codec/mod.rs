@@ -84,13 +84,17 @@ impl View<'_> {
         let mut message = self.blank();
         let plain = self.dialect.plan().is_plain();
         for de in self.present.up_to(self.until).iter() {
-            // Where a layout is known, most values stay where they are without a look at them.
+            // Where a layout is known, most values are taken as they are without a look at them.
             if let Some(slot) = self.layout.and_then(|layout| layout.slot(de))
-                && plain
                 && slot.identity
                 && let Some(place) = self.place_of(slot)
             {
-                message.push_received(de, place.start + usize::from(slot.prefix), place.end);
+                let start = place.start + usize::from(slot.prefix);
+                if plain {
+                    message.push_received(de, start, place.end);
+                } else {
+                    message.set(de, self.bytes.get(start..place.end).unwrap_or_default());
+                }
             } else if let Some(value) = self.value(de) {
                 self.take(de, &value, &mut message)
                     .map_err(|kind| DecodeError {

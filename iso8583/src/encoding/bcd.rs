@@ -12,6 +12,22 @@ pub(crate) fn nibbles(packed: &[u8]) -> impl DoubleEndedIterator<Item = u8> {
     packed.iter().flat_map(|byte| [byte >> 4, byte & 0x0F])
 }
 
+/// Appends packed digits as characters, but for those to be skipped. The caller has checked that
+/// they are digits.
+pub(crate) fn decode(packed: &[u8], mut skipped: usize, out: &mut impl Sink) {
+    for chunk in packed.chunks(16) {
+        let mut digits = [[0; 2]; 16];
+        for (pair, byte) in digits.iter_mut().zip(chunk) {
+            // Both at once, so that the compiler does eight bytes at a time.
+            let byte = u16::from(*byte);
+            *pair = ((byte >> 4 | byte << 8) & 0x0F0F | 0x3030).to_le_bytes();
+        }
+        let written = digits.as_flattened().get(skipped..chunk.len() * 2);
+        out.put_all(written.unwrap_or_default());
+        skipped = 0;
+    }
+}
+
 /// Appends characters as packed nibbles, two to a byte; a last one alone fills the high nibble
 /// and `fill` the low. The caller has checked their class.
 pub(crate) fn encode(characters: &[u8], fill: u8, out: &mut impl Sink) {
