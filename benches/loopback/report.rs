@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use benches::Spread;
+
 use crate::generator::Figures;
 
 /// One load on one target, once.
@@ -120,51 +122,27 @@ impl fmt::Display for Table {
                 rate.median,
                 rate.min,
                 rate.max,
-                spread(&|figures| figures.each(figures.cpu)).thousandths(),
-                spread(&|figures| figures.quantile(0.5)).thousandths(),
-                spread(&|figures| figures.quantile(0.99)).thousandths(),
-                spread(&|figures| figures.quantile(0.999)).thousandths(),
-                self.ratios(load, target, Figures::per_second).hundredths(),
-                self.ratios(load, target, |figures| figures.quantile(0.5))
-                    .hundredths(),
+                in_micros(spread(&|figures| figures.each(figures.cpu))),
+                in_micros(spread(&|figures| figures.quantile(0.5))),
+                in_micros(spread(&|figures| figures.quantile(0.99))),
+                in_micros(spread(&|figures| figures.quantile(0.999))),
+                factor(self.ratios(load, target, Figures::per_second)),
+                factor(self.ratios(load, target, |figures| figures.quantile(0.5))),
             )?;
         }
         Ok(())
     }
 }
 
-/// Median, least and greatest.
-#[derive(Clone, Copy, Debug, Default)]
-struct Spread {
-    median: u64,
-    min: u64,
-    max: u64,
+/// Nanoseconds as microseconds: the median, and the least and greatest.
+fn in_micros(spread: Spread) -> String {
+    let [median, min, max] = [spread.median, spread.min, spread.max].map(micros);
+    format!("{median} [{min}-{max}]")
 }
 
-impl Spread {
-    fn of(values: impl Iterator<Item = u64>) -> Self {
-        let mut values: Vec<u64> = values.collect();
-        values.sort_unstable();
-        let at = |place: usize| values.get(place).copied().unwrap_or_default();
-        Self {
-            median: at(values.len() / 2),
-            min: at(0),
-            max: at(values.len().saturating_sub(1)),
-        }
-    }
-
-    fn thousandths(self) -> String {
-        format!(
-            "{} [{}-{}]",
-            micros(self.median),
-            micros(self.min),
-            micros(self.max)
-        )
-    }
-
-    fn hundredths(self) -> String {
-        format!("{}x", micros(self.median * 10))
-    }
+/// The median of hundredths, as a factor.
+fn factor(spread: Spread) -> String {
+    format!("{}x", micros(spread.median * 10))
 }
 
 /// Nanoseconds as microseconds with two decimals; with one from 100 on.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use benches::Spread;
+
 use crate::comparisons::{Comparison, Target};
 
 /// What was counted, in thousandths of the unit: picoseconds of CPU time, or thousandths of an
@@ -107,9 +109,11 @@ impl fmt::Display for Table {
                 ours,
                 ..
             } = line;
-            write!(f, "| {operation} | {form} | {other} | {} |", ours.whole())?;
+            write!(f, "| {operation} | {form} | {other} | {} |", whole(*ours))?;
             match &line.beside {
-                Some((theirs, ratio)) => write!(f, " {} | {ratio} |", theirs.whole())?,
+                Some((theirs, ratio)) => {
+                    write!(f, " {} | {} |", whole(*theirs), in_full(*ratio))?;
+                }
                 None => write!(f, " | |")?,
             }
             if self.unit == Unit::Nanoseconds {
@@ -126,42 +130,21 @@ impl fmt::Display for Table {
     }
 }
 
-/// Median, least and greatest, in thousandths.
-#[derive(Clone, Copy, Debug, Default)]
-struct Spread {
-    median: u64,
-    min: u64,
-    max: u64,
+/// The median of thousandths, rounded.
+const fn whole(spread: Spread) -> u64 {
+    (spread.median + 500) / 1_000
 }
 
-impl Spread {
-    fn of(values: impl Iterator<Item = u64>) -> Self {
-        let mut values: Vec<u64> = values.collect();
-        values.sort_unstable();
-        let at = |place: usize| values.get(place).copied().unwrap_or_default();
-        Self {
-            median: at(values.len() / 2),
-            min: at(0),
-            max: at(values.len().saturating_sub(1)),
-        }
+/// Thousandths with two decimals: the median, and the least and greatest where they differ.
+fn in_full(spread: Spread) -> String {
+    let hundredths = |thousandths: u64| {
+        let rounded = (thousandths + 5) / 10;
+        format!("{}.{:02}", rounded / 100, rounded % 100)
+    };
+    let median = hundredths(spread.median);
+    if spread.min == spread.max {
+        return median;
     }
-
-    /// The median, rounded.
-    const fn whole(self) -> u64 {
-        (self.median + 500) / 1_000
-    }
-}
-
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hundredths = |thousandths: u64| {
-            let rounded = (thousandths + 5) / 10;
-            format!("{}.{:02}", rounded / 100, rounded % 100)
-        };
-        write!(f, "{}", hundredths(self.median))?;
-        if self.min == self.max {
-            return Ok(());
-        }
-        write!(f, " [{}-{}]", hundredths(self.min), hundredths(self.max))
-    }
+    let (min, max) = (hundredths(spread.min), hundredths(spread.max));
+    format!("{median} [{min}-{max}]")
 }

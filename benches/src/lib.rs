@@ -6,8 +6,10 @@
 mod cpu_time;
 pub mod ours;
 mod purchase;
+mod spread;
 mod template;
 
 pub use cpu_time::CpuTime;
 pub use purchase::{dialects, purchase, varied};
+pub use spread::Spread;
 pub use template::{Key, Template, framer};
