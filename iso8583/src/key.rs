@@ -45,6 +45,17 @@ impl FieldKey {
         key
     }
 
+    /// A key from what [`FieldKey::as_bytes`] gave; None where no key has so many bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut key = Self {
+            len: 0,
+            bytes: [0; Self::MAX],
+        };
+        key.push(bytes);
+        (usize::from(key.len) == bytes.len()).then_some(key)
+    }
+
     /// The key as bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -131,6 +142,14 @@ mod tests {
             FieldKey::new(&one, &[11, 37]),
             FieldKey::new(&other, &[11, 37])
         );
+    }
+
+    #[test]
+    fn a_key_comes_back_from_its_bytes_and_what_is_too_long_is_none() {
+        let key = FieldKey::of_values(b'2', [&b"000001"[..], b"", b"12"]);
+        assert_eq!(FieldKey::from_bytes(key.as_bytes()), Some(key));
+        assert!(FieldKey::from_bytes(&[b'x'; FieldKey::MAX]).is_some());
+        assert_eq!(FieldKey::from_bytes(&[b'x'; FieldKey::MAX + 1]), None);
     }
 
     #[test]
