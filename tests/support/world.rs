@@ -137,6 +137,10 @@ impl World {
     /// `kill -9` of the issuer.
     pub fn kill_issuer(&mut self) {
         self.issuer.kill();
+        // Or what comes next might be sent on a link that is no more.
+        eventually("the switch notices", || {
+            self.metric("switch_issuer_up") == 0
+        });
     }
 
     /// `kill -9` of the switch.
@@ -244,7 +248,7 @@ impl World {
 }
 
 /// Of a `[[issuer]]` table: reversals and deadlines that do not keep tests waiting.
-pub const ISSUER_OPTIONS: &str = "reversal_retry = '200ms'\ntransactions_max = 8192\n\
+pub const ISSUER_OPTIONS: &str = "forward.retry = '200ms'\ntransactions_max = 8192\n\
     [issuer.link]\ndialect = 'iso87-ascii-binmap'\nsign_on = true\n\
     answer_timeout = '2s'\ninstitution = '999001'\n";
 
