@@ -178,7 +178,7 @@ fn switch_config(args: &Args, host: SocketAddr, data: &Path) -> anyhow::Result<s
     for issuer in &mut config.issuer {
         issuer.addresses = vec![host.to_string()];
         issuer.link.answer_timeout = ISSUER_TIMEOUT;
-        issuer.reversal_retry = Duration::from_secs(1);
+        issuer.forward.retry = Duration::from_secs(1);
     }
     Ok(config)
 }

@@ -10,11 +10,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::RenderMetrics;
+use crate::dead_letters;
 use crate::directory::Directory;
 use crate::latency::Latency;
 
 /// Serves until `shutdown`: `/metrics`, `/healthz` (the process answers), `/readyz` (and an
-/// issuer's link is up), `/v1/unknown` (requests of which nobody knows what became).
+/// issuer's link is up), `/v1/unknown` (requests of which nobody knows what became),
+/// `/v1/dead-letters`.
 pub(crate) async fn serve(
     listener: TcpListener,
     directory: Arc<Directory>,
@@ -28,6 +30,7 @@ pub(crate) async fn serve(
         latency.render(&mut page);
         page
     };
+    let dead_letters = dead_letters::routes(Arc::clone(&directory));
     let ready = move || async move {
         if directory.is_ready() {
             (StatusCode::OK, "ready\n")
@@ -42,7 +45,8 @@ pub(crate) async fn serve(
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/v1/unknown", get(|| async { axum::Json(unknown) }));
+        .route("/v1/unknown", get(|| async { axum::Json(unknown) }))
+        .merge(dead_letters);
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(async move { shutdown.cancelled().await })
         .await;

@@ -7,6 +7,8 @@ use dashmap::DashMap;
 use switch_core::{Answer, ConnectionId, GroupId, PoolId, Request, Undo};
 use tokio::sync::mpsc;
 
+use crate::dead_letters;
+
 /// What a pool's task is handed.
 #[derive(Debug)]
 pub(crate) enum ToPool {
@@ -14,6 +16,8 @@ pub(crate) enum ToPool {
     Requests(Vec<Box<Request>>),
     /// Approved, and a copy of the answer could not be delivered.
     Undeliverable(Vec<Arc<Undo>>),
+    /// An operator's.
+    DeadLetters(dead_letters::Ask),
 }
 
 /// What a connection's task is handed: answers, and the pool they come from.
@@ -68,6 +72,17 @@ impl Directory {
         self.connections.remove(&id);
     }
 
+    pub(crate) fn pools(&self) -> impl Iterator<Item = PoolId> + use<> {
+        (0..self.pools.len()).map(PoolId)
+    }
+
+    /// Asks a pool; where it is gone, nobody answers.
+    pub(crate) async fn ask(&self, pool: PoolId, ask: dead_letters::Ask) {
+        if let Some(queue) = self.pools.get(pool.0) {
+            let _ = queue.send(ToPool::DeadLetters(ask)).await;
+        }
+    }
+
     /// The hop right. Gives the batch back where the pool's queue is full.
     pub(crate) fn forward(
         &self,
@@ -81,7 +96,7 @@ impl Directory {
             Ok(()) => Ok(()),
             Err(refused) => match refused.into_inner() {
                 ToPool::Requests(batch) => Err(batch),
-                ToPool::Undeliverable(_) => Ok(()),
+                ToPool::Undeliverable(_) | ToPool::DeadLetters(_) => Ok(()),
             },
         }
     }

@@ -8,13 +8,15 @@ use iso8583::Message;
 use iso8583::session::{Now, Refused};
 use iso8583_link::{Event, RequestRefused};
 use switch_core::{
-    Answer, ConnectionId, GroupId, LinkId, Outbound, Output, PoolId, Refusal, Token,
+    Answer, ConnectionId, DeadLetter, ForwardEvent, GroupId, LinkId, Outbound, Output, PoolId,
+    Refusal, Token,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::config::CheckedGroup;
+use crate::dead_letters::{Ask, Listed, Order};
 use crate::directory::{Delivery, Directory, ToPool};
 use crate::journal::Keeper;
 use crate::members::Member;
@@ -144,15 +146,15 @@ impl Pool {
             self.close(place, leaving);
         }
         self.pump();
-        for (group, original) in self.outbound.pending_reversals() {
+        for (group, original) in self.outbound.pending_letters() {
             let issuer = name(&self.groups, group);
             warn!(
                 issuer,
-                original, "stopped with a reversal that the issuer has not acknowledged"
+                original, "stopped with what the issuer has not acknowledged"
             );
         }
         if let Some(keeper) = self.keeper.take() {
-            keeper.close(&mut self.outbound);
+            keeper.close(iso8583_link::now(), &mut self.outbound);
         }
     }
 
@@ -173,7 +175,7 @@ impl Pool {
         let connected = self.members.iter().filter(|member| member.is_connected());
         connected
             .map(|member| member.id.group)
-            .all(|group| self.outbound.in_flight(group) == 0 && self.outbound.reversals(group) == 0)
+            .all(|group| self.outbound.in_flight(group) == 0 && self.outbound.letters(group) == 0)
     }
 
     /// What still stands in the queue; nobody adds to it any more.
@@ -200,6 +202,39 @@ impl Pool {
                         self.outbound.handle_undeliverable(now, &undo);
                     }
                 }
+                ToPool::DeadLetters(ask) => self.handle_operator(now, ask),
+            }
+        }
+    }
+
+    /// Whoever asked may have gone meanwhile.
+    fn handle_operator(&mut self, now: Now, ask: Ask) {
+        match ask {
+            Ask::List(answer) => {
+                let dead = self.outbound.dead_letters().map(|dead| Listed {
+                    issuer: name(&self.groups, dead.group).to_owned(),
+                    id: dead.id,
+                    since: jiff::Timestamp::from_second(dead.since)
+                        .unwrap_or_default()
+                        .to_string(),
+                    about: dead.reference,
+                });
+                let _ = answer.send(dead.collect());
+            }
+            Ask::Do(order, issuer, id, answer) => {
+                let named = |dead: &DeadLetter| name(&self.groups, dead.group) == issuer;
+                let found = self
+                    .outbound
+                    .dead_letters()
+                    .any(|dead| dead.id == id && named(&dead))
+                    && match order {
+                        Order::Retry => self.outbound.retry_dead(now, id),
+                        Order::Drop => self.outbound.drop_dead(now, id),
+                    };
+                if found {
+                    warn!(issuer, id, ?order, "an operator's order for a dead letter");
+                }
+                let _ = answer.send(found);
             }
         }
     }
@@ -318,7 +353,7 @@ impl Pool {
         }
         loop {
             let kept = match &mut self.keeper {
-                Some(keeper) => keeper.write(&mut self.outbound),
+                Some(keeper) => keeper.write(now, &mut self.outbound),
                 None => true,
             };
             while let Some(output) = self.outbound.poll_output() {
@@ -334,8 +369,8 @@ impl Pool {
             // Before the answers leave: who hears 91 can see the reversal counted.
             for (id, Issuer { metrics, .. }) in &self.groups {
                 metrics.in_flight.set(level(self.outbound.in_flight(*id)));
-                let reversals = self.outbound.reversals(*id);
-                metrics.reversals_pending.set(level(reversals));
+                metrics.pending.set(level(self.outbound.letters(*id)));
+                metrics.dead_letters.set(level(self.outbound.dead(*id)));
             }
             self.metrics
                 .remembered
@@ -361,9 +396,7 @@ impl Pool {
             other @ (Output::Answer(_)
             | Output::Refused(_)
             | Output::FailedOver(_)
-            | Output::ReversalQueued { .. }
-            | Output::ReversalAcknowledged(_)
-            | Output::ReversalUnanswered { .. }) => self.handle_output(now, other),
+            | Output::Forward { .. }) => self.handle_output(now, other),
         }
     }
 
@@ -394,34 +427,14 @@ impl Pool {
                     metrics.failed_over.increment(1);
                 }
             }
-            Output::ReversalQueued {
+            Output::Forward {
                 group,
-                reason,
+                event,
                 original,
             } => {
                 if let Some(Issuer { name, metrics }) = issuer(group) {
-                    metrics.reversals_queued.increment(1);
-                    warn!(issuer = name, %reason, original, "reversal queued");
-                }
-            }
-            Output::ReversalAcknowledged(group) => {
-                if let Some(Issuer { metrics, .. }) = issuer(group) {
-                    metrics.reversals_acknowledged.increment(1);
-                }
-            }
-            Output::ReversalUnanswered {
-                group,
-                code,
-                original,
-            } => {
-                if let Some(Issuer { name, metrics }) = issuer(group) {
-                    metrics.reversals_unanswered.increment(1);
-                    warn!(
-                        issuer = name,
-                        ?code,
-                        original,
-                        "reversal not acknowledged, repeated later"
-                    );
+                    metrics.forwarded(event);
+                    tell(name, event, &original);
                 }
             }
         }
@@ -460,6 +473,22 @@ impl Pool {
                     self.outbound.handle_undeliverable(now, undo);
                 }
             }
+        }
+    }
+}
+
+fn tell(issuer: &str, event: ForwardEvent, original: &str) {
+    match event {
+        ForwardEvent::ReversalQueued(reason) => {
+            warn!(issuer, %reason, original, "reversal queued");
+        }
+        ForwardEvent::AdviceKept => info!(issuer, original, "advice kept for the issuer"),
+        ForwardEvent::Acknowledged => debug!(issuer, original, "the issuer acknowledged"),
+        ForwardEvent::Unanswered(code) => {
+            warn!(issuer, ?code, original, "not acknowledged, repeated later");
+        }
+        ForwardEvent::Dead(code) => {
+            error!(issuer, ?code, original, "not acknowledged: a dead letter");
         }
     }
 }

@@ -156,7 +156,7 @@ impl Keeper {
         outbound: &mut Outbound,
     ) {
         outbound.begin(now, boot, groups.to_vec(), recovered);
-        self.write(outbound);
+        self.write(now, outbound);
         self.checkpointed();
     }
 
@@ -188,7 +188,7 @@ impl Keeper {
 
     /// Writes what the machine recorded, before anything of it leaves. False where it could not:
     /// then nothing that was recorded may leave, now or ever.
-    pub(crate) fn write(&mut self, outbound: &mut Outbound) -> bool {
+    pub(crate) fn write(&mut self, now: Now, outbound: &mut Outbound) -> bool {
         if outbound.records().is_empty() {
             return true;
         }
@@ -207,7 +207,7 @@ impl Keeper {
                 if position.bytes() - self.checkpoint.bytes() > self.checkpoint_bytes {
                     outbound.checkpoint();
                     self.checkpoint = position;
-                    let written = self.write(outbound);
+                    let written = self.write(now, outbound);
                     self.checkpointed();
                     return written;
                 }
@@ -216,7 +216,7 @@ impl Keeper {
             Err(failure) => {
                 error!(%failure, "the journal cannot be written: money requests are refused");
                 outbound.records_written();
-                outbound.handle_journal_failed();
+                outbound.handle_journal_failed(now);
                 self.failed = true;
                 false
             }
@@ -250,7 +250,7 @@ impl Keeper {
     pub(crate) fn report(&mut self, now: Now, outbound: &mut Outbound) {
         if let Some(failure) = self.syncer.failed().filter(|_| !self.failed) {
             error!(%failure, "the journal cannot be made durable: money requests are refused");
-            outbound.handle_journal_failed();
+            outbound.handle_journal_failed(now);
             self.failed = true;
         }
         let synced = self.syncer.synced();
@@ -272,8 +272,8 @@ impl Keeper {
     }
 
     /// Writes and syncs the last records.
-    pub(crate) fn close(mut self, outbound: &mut Outbound) {
-        self.write(outbound);
+    pub(crate) fn close(mut self, now: Now, outbound: &mut Outbound) {
+        self.write(now, outbound);
         if let Err(failure) = self.journal.close() {
             warn!(%failure, "the last records of the journal may be lost with the machine");
         }
@@ -394,9 +394,9 @@ fn boot_id(path: &Path) -> std::io::Result<BootId> {
 }
 
 fn tell(pool: &str, recovered: &Recovered, batches: u64) {
-    let (open, reversals) = (recovered.open(), recovered.reversals());
+    let (open, letters) = (recovered.open(), recovered.letters());
     let unknown = recovered.unknown();
-    info!(pool, batches, open, reversals, unknown, "journal opened");
+    info!(pool, batches, open, letters, unknown, "journal opened");
     if open > 0 {
         warn!(pool, open, "requests without an outcome are reversed");
     }
@@ -482,7 +482,7 @@ mod tests {
         };
         sandbox.routes.route(&mut request).unwrap();
         outbound.handle_request(now, request);
-        assert!(keeper.write(outbound));
+        assert!(keeper.write(now, outbound));
         core::iter::from_fn(|| outbound.poll_output()).collect()
     }
 
@@ -493,7 +493,7 @@ mod tests {
         let mut expected = 0;
         for life in 0..4 {
             let (mut keeper, mut outbound) = open(folder.path());
-            let found = outbound.reversals(GROUP);
+            let found = outbound.letters(GROUP);
             assert_eq!(found, expected, "life {life}");
             for number in 0..6_000 {
                 let outputs = send(&mut keeper, &mut outbound, number);
@@ -507,9 +507,7 @@ mod tests {
                     | Output::Answer(_)
                     | Output::Refused(_)
                     | Output::FailedOver(_)
-                    | Output::ReversalQueued { .. }
-                    | Output::ReversalAcknowledged(_)
-                    | Output::ReversalUnanswered { .. } => None,
+                    | Output::Forward { .. } => None,
                 });
                 // What an earlier life left open is being reversed: its key is taken.
                 let Some((token, message)) = sent else {
@@ -521,7 +519,7 @@ mod tests {
                 }
                 let answer = message.response(ResponseCode::APPROVED).unwrap();
                 outbound.handle_answer(iso8583_link::now(), token, answer);
-                assert!(keeper.write(&mut outbound));
+                assert!(keeper.write(iso8583_link::now(), &mut outbound));
                 while outbound.poll_output().is_some() {}
             }
             drop(keeper);
@@ -561,13 +559,13 @@ mod tests {
         };
         disk.fail_syncs();
         outbound.handle_timed_out(now, *token);
-        assert!(keeper.write(&mut outbound));
+        assert!(keeper.write(now, &mut outbound));
         while keeper.syncer.failed().is_none() {
             std::thread::yield_now();
         }
         keeper.report(now, &mut outbound);
         let outputs: Vec<_> = core::iter::from_fn(|| outbound.poll_output()).collect();
-        let queued = matches!(outputs[..], [Output::ReversalQueued { .. }]);
+        let queued = matches!(outputs[..], [Output::Forward { .. }]);
         assert!(queued, "{outputs:?}");
         let refused = send(&mut keeper, &mut outbound, 2);
         let is_refused = matches!(refused[0], Output::Refused(Refusal::JournalFailed));

@@ -14,6 +14,7 @@ mod acquirers;
 mod admin;
 mod cli;
 pub mod config;
+mod dead_letters;
 mod directory;
 mod issuers;
 mod journal;
@@ -82,8 +83,9 @@ pub enum StartError {
     Journal(#[from] JournalError),
     /// A journal has something left to do, and nobody does it.
     #[error(
-        "journal {path} has reversals or requests without an outcome left, and no first issuer of \
-         a pool is named {name:?} any more: start once with the issuers and routes of before"
+        "journal {path} has reversals, advices or requests without an outcome left, and no first \
+         issuer of a pool is named {name:?} any more: start once with the issuers and routes of \
+         before"
     )]
     LeftBehind {
         /// The folder.
@@ -260,7 +262,10 @@ fn machines(checked: &Checked) -> Result<Vec<(Outbound, Option<Keeper>)>, StartE
     }
     match &checked.journal {
         Some(journal) => none_left_behind(journal, &pools)?,
-        None => warn!("no [journal]: reversals and requests in flight die with this process"),
+        None => warn!(
+            "no [journal]: reversals and requests in flight die with this process, no advice is \
+             kept"
+        ),
     }
     Ok(machines)
 }

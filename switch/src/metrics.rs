@@ -2,7 +2,7 @@
 
 use iso8583::element::ResponseCode;
 use metrics::{Counter, Gauge, Label, counter, describe_counter, describe_gauge, gauge};
-use switch_core::Refusal;
+use switch_core::{ForwardEvent, Refusal};
 
 const CONNECTIONS: &str = "switch_connections";
 const CONNECTIONS_REFUSED: &str = "switch_connections_refused_total";
@@ -20,8 +20,12 @@ const REMEMBERED: &str = "switch_failovers_remembered";
 const WITHHELD: &str = "switch_withheld_answers_total";
 const FORGOTTEN: &str = "switch_requests_forgotten_total";
 const IN_FLIGHT: &str = "switch_in_flight_requests";
-const REVERSALS_PENDING: &str = "switch_reversals_pending";
-const REVERSALS: &str = "switch_reversals_total";
+const FORWARD_PENDING: &str = "switch_forward_pending";
+const FORWARD: &str = "switch_forward_total";
+const DEAD_LETTERS: &str = "switch_dead_letters";
+/// Reversals of our own that were queued, advices of acquirers that were kept, and what became of
+/// both.
+const FORWARD_EVENTS: [&str; 5] = ["reversal", "kept", "acknowledged", "unanswered", "dead"];
 const LATE: &str = "switch_late_answers_total";
 const UNMATCHED: &str = "switch_unmatched_answers_total";
 const UNDELIVERED: &str = "switch_undelivered_answers_total";
@@ -78,10 +82,17 @@ pub(crate) fn describe() {
     );
     describe_gauge!(IN_FLIGHT, "Requests that wait for the issuer's answer.");
     describe_gauge!(
-        REVERSALS_PENDING,
-        "Reversals not yet acknowledged by the issuer."
+        FORWARD_PENDING,
+        "Reversals and kept advices not yet acknowledged by the issuer."
     );
-    describe_counter!(REVERSALS, "Reversals of our own, by issuer and event.");
+    describe_gauge!(
+        DEAD_LETTERS,
+        "Of these, what is told no more unless an operator says so."
+    );
+    describe_counter!(
+        FORWARD,
+        "Reversals queued, advices kept, and what became of both, by issuer and event."
+    );
     describe_counter!(
         LATE,
         "Answers that came after their deadline, never delivered."
@@ -158,11 +169,10 @@ pub(crate) struct IssuerMetrics {
     name: String,
     pub(crate) up: Gauge,
     pub(crate) in_flight: Gauge,
-    pub(crate) reversals_pending: Gauge,
+    pub(crate) pending: Gauge,
+    pub(crate) dead_letters: Gauge,
     pub(crate) failed_over: Counter,
-    pub(crate) reversals_queued: Counter,
-    pub(crate) reversals_acknowledged: Counter,
-    pub(crate) reversals_unanswered: Counter,
+    forwarded: [Counter; 5],
     pub(crate) late: Counter,
     pub(crate) unmatched: Counter,
     pub(crate) malformed: Counter,
@@ -172,16 +182,15 @@ pub(crate) struct IssuerMetrics {
 impl IssuerMetrics {
     pub(crate) fn new(name: &str) -> Self {
         let name = name.to_owned();
-        let reversals =
-            |event: &'static str| counter!(REVERSALS, "issuer" => name.clone(), "event" => event);
+        let forwarded =
+            |event: &'static str| counter!(FORWARD, "issuer" => name.clone(), "event" => event);
         Self {
             up: gauge!(ISSUER_UP, "issuer" => name.clone()),
             in_flight: gauge!(IN_FLIGHT, "issuer" => name.clone()),
-            reversals_pending: gauge!(REVERSALS_PENDING, "issuer" => name.clone()),
+            pending: gauge!(FORWARD_PENDING, "issuer" => name.clone()),
+            dead_letters: gauge!(DEAD_LETTERS, "issuer" => name.clone()),
             failed_over: counter!(FAILED_OVER, "issuer" => name.clone()),
-            reversals_queued: reversals("queued"),
-            reversals_acknowledged: reversals("acknowledged"),
-            reversals_unanswered: reversals("unanswered"),
+            forwarded: FORWARD_EVENTS.map(forwarded),
             late: counter!(LATE, "issuer" => name.clone()),
             unmatched: counter!(UNMATCHED, "issuer" => name.clone()),
             malformed: counter!(MALFORMED, "link" => name.clone()),
@@ -192,6 +201,18 @@ impl IssuerMetrics {
 
     pub(crate) fn closed(&self, reason: &'static str) {
         counter!(LINKS_CLOSED, "link" => self.name.clone(), "reason" => reason).increment(1);
+    }
+
+    pub(crate) fn forwarded(&self, event: ForwardEvent) {
+        let [reversal, kept, acknowledged, unanswered, dead] = &self.forwarded;
+        let counter = match event {
+            ForwardEvent::ReversalQueued(_) => reversal,
+            ForwardEvent::AdviceKept => kept,
+            ForwardEvent::Acknowledged => acknowledged,
+            ForwardEvent::Unanswered(_) => unanswered,
+            ForwardEvent::Dead(_) => dead,
+        };
+        counter.increment(1);
     }
 }
 

@@ -36,8 +36,7 @@ pub(crate) enum Planted {
     ReversalLeft,
     /// An acquirer repeats on the connection on which an answer is overdue.
     RepeatedBesideLate,
-    /// The switch's own, not a node's: who was given what failed over does not outlive a restart.
-    /// All other worlds of two issuers keep their switch up.
+    /// I5: the switch forgets which issuer was given what failed over.
     FailOverForgotten,
 }
 
@@ -97,15 +96,6 @@ pub(crate) enum Fault {
     Slow(usize, Duration),
 }
 
-impl Fault {
-    const fn restarts_the_switch(self) -> bool {
-        matches!(
-            self,
-            Self::Crash(Node::Switch, _) | Self::CrashWithin(..) | Self::DiskFails(Node::Switch)
-        )
-    }
-}
-
 /// Who asks the switch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Party {
@@ -129,12 +119,10 @@ pub(crate) struct Plan {
     pub(crate) accidents: u32,
     /// Little room: the switch and its links take few requests at a time.
     pub(crate) cramped: bool,
-    /// Does the switch go down, too?
-    pub(crate) switch_restarts: bool,
 }
 
 impl Plan {
-    pub(crate) fn draw(rng: &mut Rng, planted: Planted) -> Self {
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
         let issuers = rng.usize(1..=2);
         let fair = rng.u32(0..8) == 0;
         let mut weather = Weather {
@@ -163,7 +151,6 @@ impl Plan {
             weather,
             accidents: rng.u32(0..=14),
             cramped,
-            switch_restarts: issuers == 1 || planted == Planted::FailOverForgotten,
         }
     }
 
@@ -176,9 +163,7 @@ impl Plan {
     pub(crate) fn accidents(&self, rng: &mut Rng) -> Vec<(Duration, Fault)> {
         let storm = u64::try_from(self.storm.as_millis()).expect("a short storm");
         let draw = |_| (Duration::from_millis(rng.u64(0..storm)), self.accident(rng));
-        let all = (0..self.accidents).map(draw);
-        all.filter(|(_, fault)| self.switch_restarts || !fault.restarts_the_switch())
-            .collect()
+        (0..self.accidents).map(draw).collect()
     }
 
     fn accident(&self, rng: &mut Rng) -> Fault {

@@ -15,9 +15,9 @@ use iso8583::element::ResponseCode;
 use iso8583::session::{self, Refused, Session, Settings};
 use jiff::tz::Offset;
 use switch_core::{
-    Admission, Answer, BootId, CardRange, Conditions, ConnectionId, GroupId, GroupSettings,
-    Inbound, LinkId, NotRecords, Outbound, OutboundSettings, Output, Recovered, Refusal, Replay,
-    RouteTable, Rule, Token, Undo,
+    Admission, Answer, BootId, CardRange, Conditions, ConnectionId, ForwardSettings, GroupId,
+    GroupSettings, Inbound, LinkId, MemorySettings, NotRecords, Outbound, OutboundSettings, Output,
+    Recovered, Refusal, Replay, RouteTable, Rule, Token, Undo,
 };
 
 use crate::disk::{Crash, Disk};
@@ -78,7 +78,10 @@ impl Switch {
             let settings = GroupSettings {
                 links: plan.links,
                 transactions_max: if plan.cramped { 6 } else { 1_000 },
-                reversal_window: if plan.cramped { 1 } else { 16 },
+                forward: ForwardSettings {
+                    window: if plan.cramped { 1 } else { 16 },
+                    ..ForwardSettings::default()
+                },
                 ..GroupSettings::default()
             };
             (GroupId(place), settings)
@@ -114,7 +117,7 @@ impl Switch {
             return false;
         };
         let idle = |(id, _): &(GroupId, GroupSettings)| {
-            running.outbound.in_flight(*id) == 0 && running.outbound.reversals(*id) == 0
+            running.outbound.in_flight(*id) == 0 && running.outbound.letters(*id) == 0
         };
         let sent = |downstream: &Downstream| downstream.outbox.is_empty();
         self.groups.iter().all(idle)
@@ -127,11 +130,11 @@ impl Switch {
         let Some(running) = &self.running else {
             return "down".to_owned();
         };
-        let mut reversals: Vec<_> = running.outbound.pending_reversals().collect();
-        reversals.sort_unstable();
+        let mut letters: Vec<_> = running.outbound.pending_letters().collect();
+        letters.sort_unstable();
         let in_flight = |(id, _): &(GroupId, _)| running.outbound.in_flight(*id);
         let in_flight: Vec<usize> = self.groups.iter().map(in_flight).collect();
-        format!("{in_flight:?} in flight, reversals {reversals:?}")
+        format!("{in_flight:?} in flight, letters {letters:?}")
     }
 
     /// References (DE 37) of the requests that the switch lists as unknown.
@@ -146,13 +149,21 @@ impl Switch {
         let now = stage.clock(self.skew_millis);
         let recovered = recovered(&self.disk.open(), self.boot, now.utc.as_second())?;
         stage.say(format_args!(
-            "Switch starts: {} open, {} reversals",
+            "Switch starts: {} open, {} letters",
             recovered.open(),
-            recovered.reversals()
+            recovered.letters()
         ));
         self.run += 1;
         let settings = OutboundSettings {
             repeats_max: if self.cramped { 1 } else { 8 },
+            memory: if stage.plants(Planted::FailOverForgotten) {
+                MemorySettings {
+                    time: Duration::ZERO,
+                    ..MemorySettings::default()
+                }
+            } else {
+                MemorySettings::default()
+            },
             ..OutboundSettings::default()
         };
         let mut outbound = Outbound::new(settings, &self.groups);
@@ -294,7 +305,7 @@ impl Switch {
         if core::mem::take(&mut self.disk_fails) {
             // What failed once is done: an operator starts it anew.
             stage.say(format_args!("Switch cannot sync its disk"));
-            running.outbound.handle_journal_failed();
+            running.outbound.handle_journal_failed(now);
             running.failed = true;
             stage.soon(
                 1_000..60_000,
@@ -565,9 +576,7 @@ impl Switch {
             other @ (Output::Answer(_)
             | Output::Refused(_)
             | Output::FailedOver(_)
-            | Output::ReversalQueued { .. }
-            | Output::ReversalAcknowledged(_)
-            | Output::ReversalUnanswered { .. }) => self.output(stage, other),
+            | Output::Forward { .. }) => self.output(stage, other),
         }
     }
 
@@ -584,17 +593,13 @@ impl Switch {
                     running.gives_up = true;
                 }
             }
-            Output::Refused(_)
-            | Output::FailedOver(_)
-            | Output::ReversalQueued { .. }
-            | Output::ReversalAcknowledged(_)
-            | Output::ReversalUnanswered { .. } => {}
+            Output::Refused(_) | Output::FailedOver(_) | Output::Forward { .. } => {}
         }
     }
 
     fn send(&mut self, stage: &mut Stage, link: LinkId, token: Token, message: Message) {
         let now = stage.clock(self.skew_millis);
-        if matches!(token, Token::Reversal(_)) && stage.plants(Planted::ReversalLeft) {
+        if matches!(token, Token::Letter(_)) && stage.plants(Planted::ReversalLeft) {
             // Not sent and not reported: under way for ever.
             return;
         }
@@ -613,7 +618,7 @@ impl Switch {
             Ok(admitted) => {
                 session.sent(now, admitted, token);
                 let socket = *socket;
-                if matches!(token, Token::Reversal(_)) {
+                if matches!(token, Token::Letter(_)) {
                     stage.invariants.reversal_leaves(&message);
                 }
                 stage.send(socket, End::Client, &message);
@@ -692,7 +697,7 @@ impl Switch {
         let mut unanswered: Vec<Token> = unanswered.into_iter().flatten().collect();
         unanswered.sort_by_key(|token| match token {
             Token::Request(id) => (0, *id),
-            Token::Reversal(id) => (1, *id),
+            Token::Letter(id) => (1, *id),
         });
         running.note_link(now, id);
         for token in unanswered {
@@ -759,7 +764,7 @@ fn durable_reversals(
         utc: jiff::Timestamp::UNIX_EPOCH,
     };
     scratch.begin(now, boot, names(), recovered);
-    let reversals = scratch.pending_reversals();
+    let reversals = scratch.pending_letters();
     reversals.map(|(_, original)| original.to_owned()).collect()
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct Ended {
 /// Runs the world of a seed, with a mistake in it or none.
 pub(crate) fn run(seed: u64, planted: Planted) -> Ended {
     let mut rng = Rng::with_seed(seed);
-    let plan = Plan::draw(&mut rng, planted);
+    let plan = Plan::draw(&mut rng);
     let mut world = World::new(plan, rng, planted);
     world.begin();
     world.run();

@@ -34,3 +34,18 @@ pub fn post(address: &str, path: &str, body: &Value) -> Value {
         .unwrap_or_else(|error| panic!("{path}: {error}"));
     response.body_mut().read_json().unwrap()
 }
+
+/// `POST` without a body, or `DELETE`: the status.
+#[must_use]
+pub fn order(method: &str, address: &str, path: &str) -> u16 {
+    let url = format!("http://{address}{path}");
+    let answer = match method {
+        "POST" => agent().post(url).send_empty(),
+        "DELETE" => agent().delete(url).call(),
+        other => panic!("{other}"),
+    };
+    answer
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
+        .status()
+        .as_u16()
+}

@@ -46,7 +46,7 @@ fn nothing_a_client_saw_is_lost_and_nothing_is_twice_when_the_issuer_is_killed_u
         world.start_issuer();
         world.until_ready();
         eventually("all is reversed", || {
-            world.metric("switch_reversals_pending") == 0
+            world.metric("switch_forward_pending") == 0
         });
     }
     let approved = seen.values().filter(|code| *code == "00").count();

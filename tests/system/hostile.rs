@@ -143,7 +143,7 @@ fn approvals_a_client_never_took_are_given_back() {
     });
     eventually("all reversals are acknowledged", || {
         world.metric("switch_in_flight_requests") == 0
-            && world.metric("switch_reversals_pending") == 0
+            && world.metric("switch_forward_pending") == 0
     });
     let mut taken = 0;
     while let Some(answer) = peer.receive() {

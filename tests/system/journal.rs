@@ -14,7 +14,7 @@ use support::world::World;
 
 use crate::world;
 
-const ACKNOWLEDGED: &str = "switch_reversals_total{issuer=\"prepaid\",event=\"acknowledged\"}";
+const ACKNOWLEDGED: &str = "switch_forward_total{issuer=\"prepaid\",event=\"acknowledged\"}";
 
 /// Minor units that stand in the issuer's ledger as spent.
 fn spent(world: &World) -> u64 {
@@ -25,7 +25,7 @@ fn spent(world: &World) -> u64 {
 fn all_is_settled(world: &World) {
     eventually("all is settled", || {
         world.metric("switch_in_flight_requests") == 0
-            && world.metric("switch_reversals_pending") == 0
+            && world.metric("switch_forward_pending") == 0
     });
 }
 
@@ -57,7 +57,7 @@ fn requests_at_the_issuer_are_reversed_when_a_killed_switch_is_back() {
     world.kill_switch();
     world.start_switch();
     world.until_ready();
-    assert_eq!(world.metric("switch_reversals_pending"), 0);
+    assert_eq!(world.metric("switch_forward_pending"), 0);
     assert_eq!(world.van().code(&purchase(SANDBOX, 100)), "00");
 }
 
@@ -68,7 +68,7 @@ fn a_reversal_the_issuer_has_not_acknowledged_outlives_both() {
     let original = purchase(SANDBOX, 100);
     let mut van = world.van();
     assert_eq!(van.code(&original), "91");
-    assert_eq!(world.metric("switch_reversals_pending"), 1);
+    assert_eq!(world.metric("switch_forward_pending"), 1);
     world.kill_switch();
     world.stop_issuer(false);
     world.start_switch();

@@ -10,6 +10,7 @@
 mod admission;
 mod crash;
 mod failover;
+mod forward;
 mod hostile;
 mod interop;
 mod journal;

@@ -23,7 +23,7 @@ fn nothing_secret_is_logged_counted_or_kept() {
     assert_eq!(van.code(&purchase(SANDBOX, 1_000)), "91");
     world.silence(&json!({ "on": false }));
     eventually("the reversal is acknowledged", || {
-        world.metric("switch_reversals_pending") == 0
+        world.metric("switch_forward_pending") == 0
     });
     let mut wrong = purchase(SANDBOX, 1_000);
     wrong.set(35, b"9999990100000005=3012");

@@ -19,12 +19,12 @@ fn a_lost_answer_is_91_and_the_money_comes_back() {
     });
     world.silence(&json!({ "on": true, "mode": "before" }));
     assert_eq!(van.receive().unwrap().text(39), Some("91"));
-    assert_eq!(world.metric("switch_reversals_pending"), 1);
+    assert_eq!(world.metric("switch_forward_pending"), 1);
     assert_eq!(world.balance(SANDBOX), 488_000);
 
     world.silence(&json!({ "on": false }));
     eventually("the reversal is acknowledged", || {
-        world.metric("switch_reversals_pending") == 0
+        world.metric("switch_forward_pending") == 0
     });
     assert_eq!(world.balance(SANDBOX), 500_000);
     assert_eq!(
@@ -44,7 +44,7 @@ fn an_issuer_that_is_away_is_91_at_once_and_back_it_serves() {
     });
     assert_eq!(van.code(&purchase(SANDBOX, 1_000)), "91");
     assert_eq!(
-        world.metric("switch_reversals_pending"),
+        world.metric("switch_forward_pending"),
         0,
         "nothing was sent"
     );
@@ -68,7 +68,7 @@ fn a_lost_link_answers_91_at_once_and_reverses_when_it_is_back() {
     world.start_issuer();
     world.until_ready();
     eventually("the reversal is acknowledged", || {
-        world.metric("switch_reversals_pending") == 0
+        world.metric("switch_forward_pending") == 0
     });
     assert_eq!(world.balance(&card), 10_000_000);
 }
@@ -85,7 +85,7 @@ fn a_late_answer_is_recorded_and_never_delivered() {
         world.metric("switch_late_answers_total") == 1
     });
     eventually("and was reversed", || {
-        world.metric("switch_reversals_pending") == 0
+        world.metric("switch_forward_pending") == 0
     });
     assert_eq!(
         van.code(&purchase(SANDBOX, 2_000)),
@@ -110,7 +110,7 @@ fn an_approval_whose_acquirer_is_gone_is_given_back() {
     });
     world.stop_issuer(false);
     eventually("the approval is reversed", || {
-        world.metric("switch_reversals_total{issuer=\"prepaid\",event=\"acknowledged\"}") == 1
+        world.metric("switch_forward_total{issuer=\"prepaid\",event=\"acknowledged\"}") == 1
     });
     assert_eq!(world.balance(SANDBOX), 500_000);
 }

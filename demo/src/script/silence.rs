@@ -74,7 +74,7 @@ async fn pending(stage: &Stage<'_>) -> anyhow::Result<u64> {
     let (_, page) = stage.world.admin.get("/metrics").await?;
     let gauge = page
         .lines()
-        .find(|line| line.starts_with("switch_reversals_pending"));
+        .find(|line| line.starts_with("switch_forward_pending"));
     let value = gauge.and_then(|line| line.split(' ').next_back());
     value
         .and_then(|value| value.parse().ok())

@@ -18,7 +18,8 @@
 //!
 //! What must outlive the process is handed to the shell as records ([`Outbound::records`]): which
 //! money requests are at an issuer, before they leave; what became of them, before their answers
-//! leave; and reversals, which are sent, and told of, only when they are durable.
+//! leave; and what issuers must be told, reversals and kept advices, which is sent, and answered,
+//! only when it is durable.
 //!
 //! Whoever holds the [`Request`] owns the transaction: the acquirer's side until it is routed,
 //! the outbound machine until it is answered.
@@ -33,7 +34,8 @@ mod route;
 
 pub use inbound::{Admission, Inbound};
 pub use outbound::{
-    Balance, GroupSettings, LinkId, MemorySettings, Outbound, OutboundSettings, Output, Token,
+    Balance, DeadLetter, ForwardEvent, ForwardSettings, GroupSettings, LinkId, MemorySettings,
+    Outbound, OutboundSettings, Output, Token,
 };
 pub use rate::{Bucket, Rate};
 pub use record::{BootId, NotRecords, Recovered, Replay, Unknown};

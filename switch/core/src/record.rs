@@ -1,4 +1,5 @@
-//! What must outlive the process: which money requests are at an issuer, and what must be undone.
+//! What must outlive the process: which money requests are at an issuer, what issuers must be told,
+//! and which requests went to another issuer than their first choice.
 //!
 //! # Format, version 1
 //! Integers are little-endian. A batch of records stands in one block of the journal, so that all
@@ -6,24 +7,31 @@
 //! is open follows in the same batch, and what was recorded before counts no more.
 //!
 //! ```text
-//! begun     1 | boot id [16] | groups u16, each: id u16, length u8, name
-//! sent      2 | id u64 | group u16 | message
-//! closed    3 | id u64
-//! reversal  4 | id u64 | group u16 | message
-//! reversed  5 | id u64
-//! unknown   6 | id u64 | unix time i64, seconds | group u16 | message
-//! message   MTI [4] | elements u8, each: number u8, length u16, value
+//! begun      1 | boot id [16] | groups u16, each: id u16, length u8, name
+//! sent       2 | id u64 | group u16 | message
+//! closed     3 | id u64
+//! reversal   4 | id u64 | group u16 | message    a letter of ours; read, and not written any more
+//! settled    5 | id u64
+//! unknown    6 | id u64 | time | group u16 | message
+//! letter     7 | id u64 | time | origin u8 | dead u8 | group u16 | message
+//! elsewhere  8 | time | group u16 | key
+//! came back  9 | key
+//! message    MTI [4] | elements u8, each: number u8, length u16, value
+//! time       unix time i64, seconds
+//! origin     0 a reversal of the switch's own, 1 an acquirer's advice or reversal
+//! key        length u8, a duplicate key
 //! ```
 //!
-//! A request is kept as what its reversal repeats and nothing else: no track, PIN block or CVV (PCI
-//! DSS 3.3.1). It does hold the card number, so whoever stores a batch encrypts it.
+//! A request is kept as what its reversal repeats and nothing else, an advice without what may not
+//! be kept: no track, PIN block or CVV (PCI DSS 3.3.1). It does hold the card number, so whoever
+//! stores a batch encrypts it.
 
 use std::collections::{BTreeMap, HashMap};
 
-use iso8583::{Message, Mti};
+use iso8583::{FieldKey, Message, Mti};
 use thiserror::Error;
 
-use crate::outbound::OF_THE_ORIGINAL;
+use crate::outbound::{Letter, OF_THE_ORIGINAL, Origin};
 use crate::request::reference;
 use crate::route::GroupId;
 
@@ -79,16 +87,36 @@ impl Records {
         self.head(CLOSED, id);
     }
 
-    /// An original is to be undone by this reversal.
-    pub(crate) fn reversal(&mut self, id: u64, group: GroupId, reversal: &Message) {
-        self.head(REVERSAL, id);
-        self.number(group.0);
-        self.message(reversal, reversal.present().iter());
+    /// An issuer is to be told this.
+    pub(crate) fn letter(&mut self, id: u64, letter: &Letter) {
+        self.head(LETTER, id);
+        self.bytes.extend_from_slice(&letter.since.to_le_bytes());
+        self.bytes.push(match letter.origin {
+            Origin::Ours => 0,
+            Origin::Acquirers => 1,
+        });
+        self.bytes.push(letter.dead.into());
+        self.number(letter.group.0);
+        self.message(&letter.message, letter.message.present().iter());
     }
 
-    /// The issuer acknowledged a reversal.
-    pub(crate) fn reversed(&mut self, id: u64) {
-        self.head(REVERSED, id);
+    /// The issuer acknowledged a letter, or an operator dropped it.
+    pub(crate) fn settled(&mut self, id: u64) {
+        self.head(SETTLED, id);
+    }
+
+    /// The request of this key is about to be given to another group than its first choice.
+    pub(crate) fn elsewhere(&mut self, since: i64, key: &FieldKey, group: GroupId) {
+        self.bytes.push(ELSEWHERE);
+        self.bytes.extend_from_slice(&since.to_le_bytes());
+        self.number(group.0);
+        self.key(key);
+    }
+
+    /// That group did not take it.
+    pub(crate) fn came_back(&mut self, key: &FieldKey) {
+        self.bytes.push(CAME_BACK);
+        self.key(key);
     }
 
     /// Nobody knows what became of a request.
@@ -113,6 +141,12 @@ impl Records {
         self.bytes.extend_from_slice(&number.to_le_bytes());
     }
 
+    fn key(&mut self, key: &FieldKey) {
+        let key = key.as_bytes();
+        self.bytes.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
+        self.bytes.extend_from_slice(key);
+    }
+
     fn message(&mut self, message: &Message, elements: impl Iterator<Item = u8>) {
         self.bytes.extend_from_slice(message.mti().as_bytes());
         let at = self.bytes.len();
@@ -132,12 +166,26 @@ impl Records {
     }
 }
 
+/// How many bytes a letter with this message takes.
+pub(crate) fn letter_bytes(message: &Message) -> usize {
+    const HEAD: usize = 1 + 8 + 8 + 1 + 1 + 2;
+    const MESSAGE: usize = 4 + 1;
+    let lengths = message.present().iter().map(|de| {
+        let value = message.field(de).unwrap_or_default();
+        1 + 2 + value.len()
+    });
+    HEAD + MESSAGE + lengths.sum::<usize>()
+}
+
 const BEGUN: u8 = 1;
 const SENT: u8 = 2;
 const CLOSED: u8 = 3;
 const REVERSAL: u8 = 4;
-const REVERSED: u8 = 5;
+const SETTLED: u8 = 5;
 const UNKNOWN: u8 = 6;
+const LETTER: u8 = 7;
+const ELSEWHERE: u8 = 8;
+const CAME_BACK: u8 = 9;
 /// Longest name of a group in a record, in bytes.
 pub(crate) const NAME_MAX: usize = 255;
 
@@ -167,15 +215,26 @@ pub struct Recovered {
     pub(crate) next_id: u64,
     /// At the issuer when the process died, in the order they were sent: to be reversed.
     pub(crate) open: Vec<(GroupId, Message)>,
-    pub(crate) reversals: Vec<(GroupId, Message)>,
+    /// What issuers are to be told, by its id.
+    pub(crate) letters: Vec<(u64, Letter)>,
     pub(crate) unknown: Vec<Unknown>,
+    pub(crate) elsewhere: Vec<Elsewhere>,
+}
+
+/// A request that was given to another group than its first choice.
+#[derive(Clone, Debug)]
+pub(crate) struct Elsewhere {
+    /// In seconds of Unix time.
+    pub(crate) since: i64,
+    pub(crate) key: FieldKey,
+    pub(crate) group: GroupId,
 }
 
 impl Recovered {
     /// Is there nothing to do?
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.reversals.is_empty() && self.unknown.is_empty()
+        self.open.is_empty() && self.letters.is_empty() && self.unknown.is_empty()
     }
 
     /// Requests that were at an issuer when the process died, and will be reversed.
@@ -190,10 +249,10 @@ impl Recovered {
         self.unknown.len()
     }
 
-    /// Reversals that no issuer has acknowledged.
+    /// Reversals and advices that no issuer has acknowledged.
     #[must_use]
-    pub const fn reversals(&self) -> usize {
-        self.reversals.len()
+    pub const fn letters(&self) -> usize {
+        self.letters.len()
     }
 }
 
@@ -226,8 +285,10 @@ pub struct Replay {
     names: HashMap<u16, String>,
     next_id: u64,
     sent: BTreeMap<u64, (BootId, Entry)>,
-    reversals: BTreeMap<u64, Entry>,
+    letters: BTreeMap<u64, (Option<i64>, Origin, bool, Entry)>,
     unknown: BTreeMap<u64, (i64, Entry)>,
+    /// With the name of the group.
+    elsewhere: HashMap<FieldKey, (i64, String)>,
 }
 
 #[derive(Debug)]
@@ -293,17 +354,41 @@ impl Replay {
                 });
             }
         }
-        for entry in self.reversals.into_values() {
-            recovered.reversals.push(place(entry)?);
+        for (id, (since, origin, dead, entry)) in self.letters {
+            let (group, message) = place(entry)?;
+            let letter = Letter {
+                origin,
+                group,
+                since: since.unwrap_or(now),
+                dead,
+                message,
+            };
+            recovered.letters.push((id, letter));
         }
+        // Of a group that is no more nothing can be asked again.
+        let elsewhere = self.elsewhere.into_iter();
+        recovered.elsewhere = elsewhere
+            .filter_map(|(key, (since, name))| {
+                let group = group(&name)?;
+                Some(Elsewhere { since, key, group })
+            })
+            .collect();
+        recovered.elsewhere.sort_by_key(|elsewhere| elsewhere.since);
         Ok(recovered)
     }
 
     /// The bytes behind the first record.
     fn apply_one<'a>(&mut self, bytes: &'a [u8]) -> Option<Result<&'a [u8], NotRecords>> {
         let (kind, rest) = bytes.split_first()?;
-        if *kind == BEGUN {
-            return self.apply_begun(rest).map(Ok);
+        match *kind {
+            BEGUN => return self.apply_begun(rest).map(Ok),
+            ELSEWHERE => return self.apply_elsewhere(rest),
+            CAME_BACK => {
+                let (key, rest) = key(rest)?;
+                self.elsewhere.remove(&key);
+                return Some(Ok(rest));
+            }
+            _ => {}
         }
         let (id, rest) = rest.split_first_chunk::<8>()?;
         let id = u64::from_le_bytes(*id);
@@ -317,15 +402,28 @@ impl Replay {
                 Some(Ok(rest))
             }
             REVERSAL => self.entry(rest, |replay, entry| {
-                replay.reversals.insert(id, entry);
+                let letter = (None, Origin::Ours, false, entry);
+                replay.letters.insert(id, letter);
             }),
-            REVERSED => {
-                self.reversals.remove(&id);
+            LETTER => {
+                let (since, rest) = time(rest)?;
+                let ([origin, dead], rest) = rest.split_first_chunk()?;
+                let origin = match origin {
+                    0 => Origin::Ours,
+                    1 => Origin::Acquirers,
+                    _ => return None,
+                };
+                self.entry(rest, |replay, entry| {
+                    let letter = (Some(since), origin, *dead != 0, entry);
+                    replay.letters.insert(id, letter);
+                })
+            }
+            SETTLED => {
+                self.letters.remove(&id);
                 Some(Ok(rest))
             }
             UNKNOWN => {
-                let (since, rest) = rest.split_first_chunk::<8>()?;
-                let since = i64::from_le_bytes(*since);
+                let (since, rest) = time(rest)?;
                 self.entry(rest, |replay, entry| {
                     replay.unknown.insert(id, (since, entry));
                 })
@@ -349,6 +447,20 @@ impl Replay {
             return Some(Err(NotRecords::NamelessGroup(group)));
         };
         keep(self, Entry { group, message });
+        Some(Ok(rest))
+    }
+
+    fn apply_elsewhere<'a>(&mut self, bytes: &'a [u8]) -> Option<Result<&'a [u8], NotRecords>> {
+        let (since, rest) = time(bytes)?;
+        let (group, rest) = number(rest)?;
+        let (key, rest) = key(rest)?;
+        if !self.begun {
+            return Some(Ok(rest));
+        }
+        let Some(group) = self.names.get(&group).cloned() else {
+            return Some(Err(NotRecords::NamelessGroup(group)));
+        };
+        self.elsewhere.insert(key, (since, group));
         Some(Ok(rest))
     }
 
@@ -376,6 +488,17 @@ impl Replay {
 fn number(bytes: &[u8]) -> Option<(u16, &[u8])> {
     let (number, rest) = bytes.split_first_chunk()?;
     Some((u16::from_le_bytes(*number), rest))
+}
+
+fn time(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let (time, rest) = bytes.split_first_chunk()?;
+    Some((i64::from_le_bytes(*time), rest))
+}
+
+fn key(bytes: &[u8]) -> Option<(FieldKey, &[u8])> {
+    let (length, rest) = bytes.split_first()?;
+    let (key, rest) = rest.split_at_checked(usize::from(*length))?;
+    Some((FieldKey::from_bytes(key)?, rest))
 }
 
 fn message(bytes: &[u8]) -> Option<(Message, &[u8])> {
@@ -461,13 +584,31 @@ mod tests {
     #[test]
     fn a_reversal_is_left_until_it_is_acknowledged() {
         let mut records = begun();
-        let mut reversal = Message::new(Mti::REVERSAL_ADVICE);
-        reversal.set(2, b"9999990100000005").set(39, b"68");
-        records.reversal(9, GROUP, &reversal);
+        let mut message = Message::new(Mti::REVERSAL_ADVICE);
+        message.set(2, b"9999990100000005").set(39, b"68");
+        let letter = Letter {
+            origin: Origin::Acquirers,
+            group: GROUP,
+            since: 77,
+            dead: true,
+            message,
+        };
+        let before = records.bytes().len();
+        records.letter(9, &letter);
+        assert_eq!(
+            records.bytes().len() - before,
+            letter_bytes(&letter.message)
+        );
         let left = recovered(&records, [8; 16]).unwrap();
-        assert_eq!(left.reversals(), 1);
-        assert_eq!(left.reversals[0], (GroupId(0), reversal));
-        records.reversed(9);
+        let [(9, read)] = &left.letters[..] else {
+            panic!("{left:?}")
+        };
+        assert_eq!(
+            (read.origin, read.group, read.since, read.dead),
+            (Origin::Acquirers, GroupId(0), 77, true)
+        );
+        assert_eq!(read.message, letter.message);
+        records.settled(9);
         assert!(recovered(&records, BOOT).unwrap().is_empty());
     }
 
@@ -476,11 +617,18 @@ mod tests {
     fn what_is_left_of_before_a_checkpoint_counts_no_more() {
         let mut records = Records::default();
         records.sent(4, GROUP, &purchase());
-        records.reversal(4, GROUP, &purchase());
+        let letter = Letter {
+            origin: Origin::Ours,
+            group: GROUP,
+            since: 1,
+            dead: false,
+            message: purchase(),
+        };
+        records.letter(4, &letter);
         records.begun(BOOT, GROUPS.into_iter());
         records.sent(5, GROUP, &purchase());
         let left = recovered(&records, BOOT).unwrap();
-        assert_eq!((left.open(), left.reversals(), left.next_id), (1, 0, 6));
+        assert_eq!((left.open(), left.letters(), left.next_id), (1, 0, 6));
     }
 
     #[test]
@@ -491,6 +639,51 @@ mod tests {
         records.sent(5, GROUP, &purchase());
         let left = recovered(&records, BOOT).unwrap();
         assert_eq!((left.open(), left.next_id), (1, 6));
+    }
+
+    #[test]
+    fn a_reversal_of_the_first_version_is_one_of_ours_as_old_as_its_finding() {
+        let mut records = begun();
+        records.head(REVERSAL, 9);
+        records.number(GROUP.0);
+        records.message(&purchase(), [2, 11].into_iter());
+        let left = recovered(&records, BOOT).unwrap();
+        let (id, letter) = &left.letters[0];
+        assert_eq!(
+            (*id, letter.origin, letter.since, letter.dead),
+            (9, Origin::Ours, 1_000, false)
+        );
+    }
+
+    #[test]
+    fn who_was_given_a_request_is_known_until_it_came_back() {
+        let key = |stan: &[u8]| FieldKey::of_values(b'2', [stan]);
+        let mut records = begun();
+        records.elsewhere(20, &key(b"000002"), GROUP);
+        records.elsewhere(10, &key(b"000001"), GROUP);
+        records.elsewhere(30, &key(b"000003"), GROUP);
+        records.came_back(&key(b"000003"));
+        records.elsewhere(40, &key(b"000004"), GroupId(0));
+        let left = recovered(&records, BOOT).unwrap();
+        let known: Vec<_> = left
+            .elsewhere
+            .iter()
+            .map(|it| (it.since, it.key, it.group))
+            .collect();
+        // The backup is no issuer of today.
+        assert_eq!(
+            known,
+            [
+                (10, key(b"000001"), GroupId(0)),
+                (20, key(b"000002"), GroupId(0))
+            ]
+        );
+        assert!(left.is_empty(), "nothing is left to do");
+        let mut nameless = begun();
+        nameless.elsewhere(1, &key(b"000001"), GroupId(9));
+        let mut replay = Replay::default();
+        let error = replay.apply(nameless.bytes());
+        assert_eq!(error, Err(NotRecords::NamelessGroup(9)));
     }
 
     #[test]

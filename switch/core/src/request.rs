@@ -79,6 +79,15 @@ impl Request {
         self.answer_with(message)
     }
 
+    /// The switch's own answer to what is told and not asked: it is kept until the issuer has it.
+    pub(crate) fn accept(&self) -> Answer {
+        let answer = self.message.response(ResponseCode::APPROVED);
+        // As for a refusal.
+        let mut message = answer.unwrap_or_else(|| Message::new(self.message.mti()));
+        self.restore(&mut message);
+        self.answer_with(message)
+    }
+
     /// The issuer's answer as the acquirer gets it.
     #[must_use]
     pub fn answer(&self, mut issuers: Message) -> Answer {
@@ -113,11 +122,11 @@ impl Request {
         }
     }
 
-    /// Is a request of the same key the same transaction?
-    pub(crate) fn same_content(&self, other: &Self) -> bool {
+    /// Is a message of the same key the same transaction?
+    pub(crate) fn same_content(&self, other: &Message) -> bool {
         FINGERPRINT
             .iter()
-            .all(|de| self.message.field(*de) == other.message.field(*de))
+            .all(|de| self.message.field(*de) == other.field(*de))
     }
 
     /// Must it go to whom an earlier message went, and to nobody else? So must repeats, reversals,
@@ -127,18 +136,9 @@ impl Request {
         mti.is_repeat() || self.is_reversal() || self.message.has(90)
     }
 
-    /// The keys its original may have: the one DE 90 names; without DE 90, and for a reversal,
-    /// those under its own DE 11, first of class 2, then of class 1.
+    /// The keys its original may have.
     pub(crate) fn originals(&self) -> [Option<FieldKey>; 2] {
-        let message = &self.message;
-        if message.has(90) {
-            return [key_of_original(message), None];
-        }
-        if !self.is_reversal() {
-            return [None, None];
-        }
-        let field = |de| message.field(de).unwrap_or_default();
-        [b'2', b'1'].map(|class| Some(original_key(message, class, field(11), field(7))))
+        originals(&self.message)
     }
 
     /// Is it to be kept in mind who was given it? What moves no money may be asked of anyone.
@@ -219,6 +219,19 @@ pub(crate) fn key_of_original(referring: &Message) -> Option<FieldKey> {
     let (stan, sent) = (original.stan(), original.transmission());
     let class = original.mti().class_digit();
     Some(original_key(referring, class, stan, sent))
+}
+
+/// The keys the original of a message may have: the one DE 90 names; without DE 90, and for a
+/// reversal, those under its own DE 11, first of class 2, then of class 1.
+pub(crate) fn originals(message: &Message) -> [Option<FieldKey>; 2] {
+    if message.has(90) {
+        return [key_of_original(message), None];
+    }
+    if message.mti().class() != Class::Reversal {
+        return [None, None];
+    }
+    let field = |de| message.field(de).unwrap_or_default();
+    [b'2', b'1'].map(|class| Some(original_key(message, class, field(11), field(7))))
 }
 
 /// The duplicate key of an original: DE 32, 41, 42, 12, 13 and 37 of what refers to it are its own

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{CheckedGroup, ConfigError, option};
 
-/// What must outlive the process: money requests without an outcome, reversals.
+/// What must outlive the process: money requests without an outcome, what issuers must be told,
+/// and who was given what failed over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalConfig {
@@ -33,8 +34,8 @@ pub struct JournalConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SyncName {
-    /// Reversals. All else survives the end of the process at once, that of the machine after
-    /// `sync_every`.
+    /// What issuers must be told, and what fails over. All else survives the end of the process at
+    /// once, that of the machine after `sync_every`.
     #[default]
     Background,
     /// Everything, before anything of it leaves.
@@ -70,7 +71,12 @@ pub(crate) struct CheckedJournal {
 }
 
 impl JournalConfig {
-    pub(super) fn check(&self, groups: &[CheckedGroup]) -> Result<CheckedJournal, ConfigError> {
+    /// `remembered` requests may be known that failed over.
+    pub(super) fn check(
+        &self,
+        groups: &[CheckedGroup],
+        remembered: usize,
+    ) -> Result<CheckedJournal, ConfigError> {
         let place = || "journal".to_owned();
         if self.sync_every.is_zero() {
             return Err(option(place(), "sync_every", "more than 0"));
@@ -86,11 +92,24 @@ impl JournalConfig {
             .iter()
             .map(|group| group.settings.transactions_max)
             .sum();
-        let block_bytes_max = OPEN_BYTES.saturating_mul(open).saturating_add(1 << 20);
-        if block_bytes_max > 256 << 20 {
-            let expected = "at most 500000 over all issuers, where there is a journal";
+        if open > 300_000 {
+            let expected = "at most 300000 over all issuers, where there is a journal";
             return Err(option(place(), "transactions_max", expected));
         }
+        let dead: usize = groups
+            .iter()
+            .map(|group| group.settings.forward.dead_letters_max)
+            .sum();
+        if dead > 100_000 {
+            let expected = "at most 100000 over all issuers, where there is a journal";
+            return Err(option(place(), "forward.dead_letters_max", expected));
+        }
+        if remembered > 400_000 {
+            let expected = "at most 400000, where there is a journal";
+            return Err(option("failover".to_owned(), "remembered_max", expected));
+        }
+        let block_bytes_max =
+            OPEN_BYTES * (open + dead) + REMEMBERED_BYTES * remembered + (1 << 20);
         if self.segment_bytes > 1 << 30 {
             return Err(option(place(), "segment_bytes", "at most 1 GiB"));
         }
@@ -107,8 +126,10 @@ impl JournalConfig {
     }
 }
 
-/// What a checkpoint writes of an open transaction, at most.
+/// What a checkpoint writes of an open transaction, or for a place of something to be told.
 const OPEN_BYTES: usize = 512;
+/// And of a request that failed over.
+const REMEMBERED_BYTES: usize = 112;
 
 #[cfg(test)]
 mod tests {
@@ -152,6 +173,10 @@ mod tests {
         };
         assert!(error(name).contains("letters, digits"), "{}", error(name));
         let many = |config: &mut Config| config.issuer[0].transactions_max = 1 << 20;
-        assert!(error(many).contains("at most 500000"), "{}", error(many));
+        assert!(error(many).contains("at most 300000"), "{}", error(many));
+        let dead = |config: &mut Config| config.issuer[0].forward.dead_letters_max = 100_001;
+        assert!(error(dead).contains("at most 100000"), "{}", error(dead));
+        let known = |config: &mut Config| config.failover.remembered_max = 400_001;
+        assert!(error(known).contains("at most 400000"), "{}", error(known));
     }
 }

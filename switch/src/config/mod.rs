@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, checked once at start.
 
+mod forward;
 mod journal;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use switch_core::{
 };
 use thiserror::Error;
 
+pub use self::forward::ForwardConfig;
 pub(crate) use self::journal::CheckedJournal;
 pub use self::journal::{JournalConfig, SyncName};
 
@@ -86,16 +88,11 @@ pub struct IssuerConfig {
     pub balance: BalanceName,
     /// Batches of requests that may wait for the issuer's task; one more is answered 91 at once.
     pub queue_batches_max: usize,
-    /// Requests in flight and reversals not yet acknowledged, together; at the bound 91.
+    /// Requests in flight, and reversals and kept advices not yet acknowledged, together; at the
+    /// bound 91. An advice of more than 512 bytes counts several times.
     pub transactions_max: usize,
-    /// Reversals under way at a time.
-    pub reversal_window: usize,
-    /// How long after an unanswered reversal it is first repeated; doubled each time.
-    #[serde(with = "humantime_serde")]
-    pub reversal_retry: Duration,
-    /// The longest time between two repeats of a reversal.
-    #[serde(with = "humantime_serde")]
-    pub reversal_retry_max: Duration,
+    /// Store and forward.
+    pub forward: ForwardConfig,
     /// Dialect, framing, deadline (`answer_timeout`) and limits of each link. The deadline must
     /// be shorter than what acquirers wait. Not named, an issuer link is `iso87-ascii-binmap`,
     /// signs on and sends echo tests after a minute of silence.
@@ -242,9 +239,7 @@ impl Default for IssuerConfig {
             balance: BalanceName::default(),
             queue_batches_max: 1_024,
             transactions_max: settings.transactions_max,
-            reversal_window: settings.reversal_window,
-            reversal_retry: settings.reversal_retry,
-            reversal_retry_max: settings.reversal_retry_max,
+            forward: ForwardConfig::default(),
             link: default_issuer_link(),
         }
     }
@@ -396,7 +391,9 @@ impl Config {
             rules.push(route.check(&group_of)?);
         }
         let routes = RouteTable::new(&rules, u16::try_from(groups.len()).unwrap_or(u16::MAX))?;
-        let journal = self.journal.as_ref().map(|journal| journal.check(&groups));
+        let remembered = self.failover.remembered_max;
+        let journal = self.journal.as_ref();
+        let journal = journal.map(|journal| journal.check(&groups, remembered));
         Ok(Checked {
             journal: journal.transpose()?,
             listeners,
@@ -559,13 +556,6 @@ impl IssuerConfig {
             return Err(option(place(), "queue_batches_max", "at most 1048576"));
         }
         positive(self.transactions_max, place, "transactions_max")?;
-        positive(self.reversal_window, place, "reversal_window")?;
-        for (name, value) in [
-            ("reversal_retry", self.reversal_retry),
-            ("reversal_retry_max", self.reversal_retry_max),
-        ] {
-            time(value, place, name)?;
-        }
         let link = self.link.parse().map_err(|error| ConfigError::Link {
             place: place(),
             error,
@@ -578,9 +568,7 @@ impl IssuerConfig {
                 links,
                 balance: self.balance.into(),
                 transactions_max: self.transactions_max,
-                reversal_window: self.reversal_window,
-                reversal_retry: self.reversal_retry,
-                reversal_retry_max: self.reversal_retry_max,
+                forward: self.forward.check(place)?,
             },
             link,
         })

@@ -1,7 +1,6 @@
 //! One issuer group: its links, and which of them is next.
 
-use std::time::Duration;
-
+use crate::outbound::forward::ForwardSettings;
 use crate::route::GroupId;
 
 /// A link of a group: its place in the configuration.
@@ -32,15 +31,11 @@ pub struct GroupSettings {
     pub links: u8,
     /// Which of them is given a request.
     pub balance: Balance,
-    /// Requests in flight and reversals not yet acknowledged, together: a request is taken only
-    /// if its reversal would have a place.
+    /// Requests in flight, and reversals and kept advices not yet acknowledged, together: a request
+    /// is taken only if its reversal would have a place.
     pub transactions_max: usize,
-    /// Reversals under way to the issuer at a time.
-    pub reversal_window: usize,
-    /// How long after an unanswered reversal it is first repeated; doubled each time.
-    pub reversal_retry: Duration,
-    /// The longest time between two repeats.
-    pub reversal_retry_max: Duration,
+    /// How reversals and kept advices are told.
+    pub forward: ForwardSettings,
 }
 
 impl GroupSettings {
@@ -54,9 +49,7 @@ impl Default for GroupSettings {
             links: 1,
             balance: Balance::default(),
             transactions_max: 65_536,
-            reversal_window: 16,
-            reversal_retry: Duration::from_secs(5),
-            reversal_retry_max: Duration::from_secs(300),
+            forward: ForwardSettings::default(),
         }
     }
 }
@@ -117,9 +110,9 @@ impl Group {
         self.in_flight
     }
 
-    /// Is there room for one more request, beside so many reversals?
-    pub(super) const fn has_room(&self, reversals: usize) -> bool {
-        self.in_flight + reversals < self.transactions_max
+    /// Is there room for one more request, beside what takes so many places?
+    pub(super) const fn has_room(&self, letters: usize) -> bool {
+        self.in_flight + letters < self.transactions_max
     }
 
     pub(super) fn set_up(&mut self, place: u8, up: bool) {

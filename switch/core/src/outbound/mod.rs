@@ -11,7 +11,12 @@
 //! the group's [`Balance`], then to the next group. Handed to a link, it never goes elsewhere, and
 //! neither do its repeats, its reversal and its completion: they go to the group that was given
 //! it, on any of its links.
+//!
+//! What an issuer must be told, our reversals and acquirers' advices that it could not be given, is
+//! stored and forwarded until it acknowledges ([`ForwardSettings`]).
 
+mod advice;
+mod forward;
 mod group;
 mod reversal;
 mod store;
@@ -25,17 +30,19 @@ use iso8583::element::ResponseCode;
 use iso8583::session::Now;
 use iso8583::{FieldKey, Message};
 
+pub(crate) use self::forward::{Letter, Origin};
 pub(crate) use self::reversal::OF_THE_ORIGINAL;
 
+pub use self::forward::{DeadLetter, ForwardSettings};
 pub use self::group::{Balance, GroupSettings, LinkId};
 pub use self::whereabouts::MemorySettings;
 
+use self::forward::{Forward, Told};
 use self::group::{Group, Tried};
-use self::reversal::Reversals;
 use self::store::Store;
 use self::whereabouts::Whereabouts;
 use crate::refusal::Refusal;
-use crate::request::{Answer, Request, Undo, reference, response_code};
+use crate::request::{Answer, Request, Undo, response_code};
 use crate::route::{Choices, GroupId};
 
 /// Bounds of a machine.
@@ -64,8 +71,8 @@ impl Default for OutboundSettings {
 pub enum Token {
     /// A request of an acquirer.
     Request(u64),
-    /// A reversal of our own.
-    Reversal(u64),
+    /// Something stored and forwarded: a reversal of our own, or an advice that was kept.
+    Letter(u64),
 }
 
 /// What the machine wants done, in order.
@@ -86,26 +93,30 @@ pub enum Output {
     Refused(Refusal),
     /// For the record: a request was sent to another group than its first choice.
     FailedOver(GroupId),
-    /// For the record: a reversal was queued.
-    ReversalQueued {
+    /// For the record: what became of something an issuer must be told.
+    Forward {
         /// Who has to acknowledge it.
         group: GroupId,
-        /// DE 39.
-        reason: ResponseCode,
-        /// The original, in words and without its card.
+        /// What became of it.
+        event: ForwardEvent,
+        /// What it is about, in words and without its card.
         original: String,
     },
-    /// For the record: a reversal was acknowledged.
-    ReversalAcknowledged(GroupId),
-    /// For the record: a reversal was not acknowledged, and will be repeated.
-    ReversalUnanswered {
-        /// Who has to acknowledge it.
-        group: GroupId,
-        /// DE 39 of the issuer's answer; None where there was none.
-        code: Option<ResponseCode>,
-        /// The original, in words and without its card.
-        original: String,
-    },
+}
+
+/// What became of something an issuer must be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardEvent {
+    /// A reversal was queued, with this DE 39.
+    ReversalQueued(ResponseCode),
+    /// An acquirer's advice or reversal is kept.
+    AdviceKept,
+    /// The issuer acknowledged it.
+    Acknowledged,
+    /// It was not acknowledged, and is repeated; DE 39 of the issuer's answer, where there was one.
+    Unanswered(Option<ResponseCode>),
+    /// It was not, and is not repeated unless an operator says so.
+    Dead(Option<ResponseCode>),
 }
 
 /// The machine of the groups of one pool.
@@ -118,7 +129,7 @@ pub struct Outbound {
     /// The duplicate keys in flight, to whichever group.
     by_key: HashMap<FieldKey, u64>,
     next_token: u64,
-    reversals: Reversals,
+    forward: Forward,
     /// Approvals on their way to acquirers, by the keys of their requests, and perhaps some whose
     /// ways have ended.
     undos: HashMap<FieldKey, Weak<Undo>>,
@@ -139,6 +150,8 @@ struct InFlight {
     /// Links of the present group that did not take it.
     tried: Tried,
     repeats: Vec<Request>,
+    /// Its acquirer has reversed it meanwhile: an approval is not delivered.
+    closed: bool,
 }
 
 impl Outbound {
@@ -155,7 +168,7 @@ impl Outbound {
             in_flight: HashMap::new(),
             by_key: HashMap::new(),
             next_token: 0,
-            reversals: Reversals::new(each()),
+            forward: Forward::new(each()),
             undos: HashMap::new(),
             undos_swept_above: UNDOS_SWEPT_ABOVE,
             whereabouts: Whereabouts::new(settings.memory),
@@ -170,10 +183,40 @@ impl Outbound {
         self.groups.get(&group).map_or(0, Group::in_flight)
     }
 
-    /// Reversals that a group has not yet acknowledged.
+    /// Reversals and kept advices that a group has not yet acknowledged, without the dead letters.
     #[must_use]
-    pub fn reversals(&self, group: GroupId) -> usize {
-        self.reversals.count(group)
+    pub fn letters(&self, group: GroupId) -> usize {
+        self.forward.count(group)
+    }
+
+    /// Dead letters of a group: what it did not accept, and nobody tells it again.
+    #[must_use]
+    pub fn dead(&self, group: GroupId) -> usize {
+        self.forward.dead(group)
+    }
+
+    /// All dead letters.
+    pub fn dead_letters(&self) -> impl Iterator<Item = DeadLetter> {
+        self.forward.dead_letters()
+    }
+
+    /// An operator has a dead letter told again; false where there is none of this id.
+    pub fn retry_dead(&mut self, now: Now, id: u64) -> bool {
+        let found = self.forward.revive(now, id);
+        if found {
+            self.keep_letter(now, id, Vec::new());
+        }
+        found
+    }
+
+    /// An operator drops a dead letter: the issuer is never told; false where there is none of
+    /// this id.
+    pub fn drop_dead(&mut self, now: Now, id: u64) -> bool {
+        let found = self.forward.give_up(now.instant, id);
+        if found {
+            self.store.settled(id);
+        }
+        found
     }
 
     /// Requests kept in mind that went to another group than their first choice.
@@ -195,10 +238,10 @@ impl Outbound {
             let was_up = group.is_up();
             group.set_up(link.place, up);
             if up && !was_up {
-                self.reversals.retry_now(now.instant, link.group);
+                self.forward.retry_now(now.instant, link.group);
             }
         }
-        self.send_reversals(now.instant);
+        self.send_letters(now.instant);
     }
 
     /// An admitted and routed request.
@@ -207,10 +250,13 @@ impl Outbound {
             let first = *first;
             return self.handle_repeat(first, *request);
         }
-        if self.reversals.undoes(&request.key) {
+        if self.handle_kept(&request) {
+            return;
+        }
+        if self.forward.undoes(&request.key) {
             return self.refuse(&request, Refusal::BeingReversed);
         }
-        if self.reversals.undid(&request.key) {
+        if self.forward.undid(&request.key) {
             return self.refuse(&request, Refusal::Reversed);
         }
         let waited = now.instant.saturating_duration_since(request.admitted);
@@ -222,9 +268,14 @@ impl Outbound {
         }
         self.bind(&mut request);
         let groups = request.choices.iter();
-        match self.place(now, &request, groups, Tried::default(), Refusal::IssuerDown) {
+        let place = if self.must_wait(&request) {
+            Err(Refusal::IssuerDown)
+        } else {
+            self.place(now, &request, groups, Tried::default(), Refusal::IssuerDown)
+        };
+        match place {
             Ok(link) => self.send(now, request, link),
-            Err(refusal) => self.refuse(&request, refusal),
+            Err(refusal) => self.keep_or_refuse(now, vec![*request], refusal),
         }
     }
 
@@ -233,7 +284,7 @@ impl Outbound {
     pub fn handle_unsent(&mut self, now: Now, token: Token, message: Message, refusal: Refusal) {
         match token {
             Token::Request(id) => self.handle_request_unsent(now, id, message, refusal),
-            Token::Reversal(id) => self.reversals.unsent(now.instant, id),
+            Token::Letter(id) => self.forward.unsent(now.instant, id),
         }
     }
 
@@ -245,33 +296,59 @@ impl Outbound {
                 let Some(in_flight) = self.take_sent(now, id) else {
                     return;
                 };
-                match code {
-                    Some(code) if self.is_taken_back(&in_flight, code) => in_flight
-                        .requests()
-                        .for_each(|request| self.refuse(request, Refusal::BeingReversed)),
-                    Some(code) => self.deliver(in_flight, answer, code),
-                    None => self.give_up(now, &in_flight, Refusal::InvalidResponse),
-                }
+                self.conclude(now, in_flight, answer, code);
                 self.store.closed(id);
             }
-            Token::Reversal(id) => {
-                let Some((group, original)) = self.reversals.reference(id) else {
-                    return;
-                };
-                let output = if self.reversals.answered(now.instant, id, code) {
-                    self.store.reversed(id);
-                    Output::ReversalAcknowledged(group)
-                } else {
-                    Output::ReversalUnanswered {
-                        group,
-                        code,
-                        original,
-                    }
-                };
-                self.outputs.push_back(output);
-                self.send_reversals(now.instant);
-            }
+            Token::Letter(id) => self.handle_told(now, id, code),
         }
+    }
+
+    fn conclude(
+        &mut self,
+        now: Now,
+        in_flight: InFlight,
+        answer: Message,
+        code: Option<ResponseCode>,
+    ) {
+        let Some(code) = code else {
+            return self.give_up(now, in_flight, Refusal::InvalidResponse);
+        };
+        if self.is_kept(&in_flight, Some(code)) {
+            self.keep_told(now, in_flight);
+        } else if self.is_taken_back(&in_flight, code) {
+            in_flight
+                .requests()
+                .for_each(|request| self.refuse(request, Refusal::BeingReversed));
+        } else if in_flight.closed && code.approves() && in_flight.request.moves_money() {
+            let reason = ResponseCode::SUSPECTED_MALFUNCTION;
+            self.undo_in_flight(now, &in_flight, Refusal::BeingReversed, reason);
+        } else {
+            self.deliver(in_flight, answer, code);
+        }
+    }
+
+    /// A group was told something; DE 39 of its answer, where there was one.
+    fn handle_told(&mut self, now: Now, id: u64, code: Option<ResponseCode>) {
+        let Some((group, original)) = self.forward.reference(id) else {
+            return;
+        };
+        let told = self.forward.answered(now, id, code);
+        let event = match told {
+            Told::Accepted => ForwardEvent::Acknowledged,
+            Told::Again => ForwardEvent::Unanswered(code),
+            Told::Dead => ForwardEvent::Dead(code),
+        };
+        match told {
+            Told::Accepted => self.store.settled(id),
+            Told::Dead => self.record_letter(id),
+            Told::Again => {}
+        }
+        self.outputs.push_back(Output::Forward {
+            group,
+            event,
+            original,
+        });
+        self.send_letters(now.instant);
     }
 
     /// The issuer did not answer in time.
@@ -289,19 +366,19 @@ impl Outbound {
     pub fn handle_undeliverable(&mut self, now: Now, undo: &Undo) {
         if undo.undelivered() {
             let reason = ResponseCode::SUSPECTED_MALFUNCTION;
-            self.reverse(now, &undo.request, undo.group, reason, Vec::new());
+            self.reverse(now, &undo.request.message, undo.group, reason, Vec::new());
         }
     }
 
-    /// The reversals not yet acknowledged: who has to, and each original in words and without its
-    /// card.
-    pub fn pending_reversals(&self) -> impl Iterator<Item = (GroupId, &str)> {
-        self.reversals.references()
+    /// The reversals and kept advices not yet acknowledged: who has to, and what each is about, in
+    /// words and without its card.
+    pub fn pending_letters(&self) -> impl Iterator<Item = (GroupId, &str)> {
+        self.forward.references()
     }
 
     /// The time asked for with [`Outbound::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Now) {
-        self.send_reversals(now.instant);
+        self.send_letters(now.instant);
     }
 
     /// What to do next.
@@ -315,11 +392,11 @@ impl Outbound {
         !(self.outputs.is_empty() && self.records().is_empty())
     }
 
-    /// When a reversal is due to be repeated.
+    /// When a reversal or a kept advice is due to be repeated.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let up = self.groups.iter().filter(|(_, group)| group.is_up());
-        up.filter_map(|(id, _)| self.reversals.due(*id)).min()
+        up.filter_map(|(id, _)| self.forward.due(*id)).min()
     }
 
     /// Whoever was given a transaction is the one choice for its repeats, its reversal and its
@@ -363,11 +440,11 @@ impl Outbound {
             {
                 return Err(Refusal::FailoverFull);
             }
-            let reversals = self.reversals.count(id);
+            let letters = self.forward.places(id);
             if let Some(group) = self.groups.get_mut(&id) {
                 if !group.is_up() {
                     refusal = Refusal::IssuerDown;
-                } else if !group.has_room(reversals) {
+                } else if !group.has_room(letters) {
                     refusal = Refusal::Overloaded;
                 } else if let Some(place) = group.choose(tried) {
                     return Ok(LinkId { group: id, place });
@@ -384,7 +461,8 @@ impl Outbound {
         let message = request.message.clone();
         request.forget_sensitive();
         self.by_key.insert(request.key, id);
-        self.enter(now, &request, link);
+        self.close_originals(&request);
+        let elsewhere = self.enter(now, &request, link);
         if request.moves_money() {
             self.store.sent(id, link.group, &request.message);
         }
@@ -395,27 +473,46 @@ impl Outbound {
                 link,
                 tried: Tried::default(),
                 repeats: Vec::new(),
+                closed: false,
             },
         );
-        self.outputs.push_back(Output::Send {
-            link,
-            token: Token::Request(id),
-            message,
-        });
+        self.put_out(Token::Request(id), link, message, elsewhere);
     }
 
-    fn enter(&mut self, now: Now, request: &Request, link: LinkId) {
+    fn put_out(&mut self, token: Token, link: LinkId, message: Message, elsewhere: bool) {
+        let send = Output::Send {
+            link,
+            token,
+            message,
+        };
+        let now = if elsewhere {
+            self.store.send_elsewhere(send)
+        } else {
+            Some(send)
+        };
+        self.outputs.extend(now);
+    }
+
+    /// A request is in flight on a link. Did it go to another group than its first choice?
+    fn enter(&mut self, now: Now, request: &Request, link: LinkId) -> bool {
         if let Some(group) = self.groups.get_mut(&link.group) {
             group.enter(link.place);
         }
-        if request.choices.first() != Some(link.group) && request.is_remembered() {
+        let elsewhere = request.choices.first() != Some(link.group) && request.is_remembered();
+        if elsewhere {
             self.whereabouts
-                .went_elsewhere(now.instant, request.key, link.group);
+                .went_elsewhere(now, request.key, link.group);
+            self.store.elsewhere(now, &request.key, link.group);
         }
+        self.remember_originals(now, request, link.group);
+        elsewhere
+    }
+
+    /// An original that comes after its reversal must meet it.
+    fn remember_originals(&mut self, now: Now, request: &Request, group: GroupId) {
         if self.groups.len() > 1 && request.is_reversal() {
-            // An original that comes after its reversal must meet it.
             for original in request.originals().into_iter().flatten() {
-                self.whereabouts.went(now.instant, original, link.group);
+                self.whereabouts.went(now, original, group);
             }
         }
     }
@@ -459,24 +556,19 @@ impl Outbound {
                 if in_flight.request.moves_money() {
                     self.store.sent(id, link.group, &in_flight.request.message);
                 }
-                self.enter(now, &in_flight.request, link);
+                let elsewhere = self.enter(now, &in_flight.request, link);
                 self.by_key.insert(in_flight.request.key, id);
                 self.in_flight.insert(id, in_flight);
-                let token = Token::Request(id);
-                self.outputs.push_back(Output::Send {
-                    link,
-                    token,
-                    message,
-                });
+                self.put_out(Token::Request(id), link, message, elsewhere);
             }
             Err(refusal) => {
                 if choices.first() != Some(left.group) {
                     self.whereabouts.did_not_go(&in_flight.request.key);
+                    self.store.came_back(&in_flight.request.key);
                 }
                 self.store.closed(id);
-                in_flight
-                    .requests()
-                    .for_each(|request| self.refuse(request, refusal));
+                let requests = core::iter::once(*in_flight.request).chain(in_flight.repeats);
+                self.keep_or_refuse(now, requests.collect(), refusal);
             }
         }
     }
@@ -484,7 +576,7 @@ impl Outbound {
     /// The first is in flight: a true repeat shares its answer, another transaction is refused.
     fn handle_repeat(&mut self, first: u64, mut repeat: Request) {
         let refusal = match self.in_flight.get_mut(&first) {
-            Some(first) if !first.request.same_content(&repeat) => Refusal::Duplicate,
+            Some(first) if !first.request.same_content(&repeat.message) => Refusal::Duplicate,
             Some(first) if first.repeats.len() < self.repeats_max => {
                 repeat.forget_sensitive();
                 first.repeats.push(repeat);
@@ -511,7 +603,7 @@ impl Outbound {
         if request.choices.first() != Some(group) {
             self.outputs.push_back(Output::FailedOver(group));
         } else if self.groups.len() > 1 && request.is_remembered() {
-            self.whereabouts.went(now.instant, request.key, group);
+            self.whereabouts.went(now, request.key, group);
         }
         Some(in_flight)
     }
@@ -520,7 +612,7 @@ impl Outbound {
     /// being reversed is not approved again.
     fn is_taken_back(&self, in_flight: &InFlight, code: ResponseCode) -> bool {
         let request = &in_flight.request;
-        code.approves() && request.moves_money() && self.reversals.undoes(&request.key)
+        code.approves() && request.moves_money() && self.forward.undoes(&request.key)
     }
 
     fn deliver(&mut self, in_flight: InFlight, issuers: Message, code: ResponseCode) {
@@ -567,68 +659,72 @@ impl Outbound {
         match token {
             Token::Request(id) => {
                 if let Some(in_flight) = self.take_sent(now, id) {
-                    self.give_up(now, &in_flight, refusal);
+                    self.give_up(now, in_flight, refusal);
                     self.store.closed(id);
                 }
             }
-            Token::Reversal(id) => {
-                self.reversals.unanswered(now.instant, id);
-                if let Some((group, original)) = self.reversals.reference(id) {
-                    self.outputs.push_back(Output::ReversalUnanswered {
-                        group,
-                        code: None,
-                        original,
-                    });
-                }
-                self.send_reversals(now.instant);
-            }
+            Token::Letter(id) => self.handle_unanswered(now, id),
         }
     }
 
-    /// What the issuer did is not known: the issuer is told to undo, and the acquirer hears that
-    /// once this cannot be lost any more.
-    fn give_up(&mut self, now: Now, in_flight: &InFlight, refusal: Refusal) {
+    fn handle_unanswered(&mut self, now: Now, id: u64) {
+        if let Some((group, original)) = self.forward.reference(id) {
+            let event = match self.forward.unanswered(now, id) {
+                Told::Dead => {
+                    self.record_letter(id);
+                    ForwardEvent::Dead(None)
+                }
+                Told::Again | Told::Accepted => ForwardEvent::Unanswered(None),
+            };
+            self.outputs.push_back(Output::Forward {
+                group,
+                event,
+                original,
+            });
+        }
+        self.send_letters(now.instant);
+    }
+
+    /// What the issuer did is not known. It is told to undo it, and the acquirer hears of it once
+    /// this cannot be lost any more; or it is told the same again.
+    fn give_up(&mut self, now: Now, in_flight: InFlight, refusal: Refusal) {
+        if self.is_kept(&in_flight, None) {
+            self.keep_told(now, in_flight);
+        } else if in_flight.request.moves_money() {
+            let reason = ResponseCode::RESPONSE_TOO_LATE;
+            self.undo_in_flight(now, &in_flight, refusal, reason);
+        } else {
+            in_flight
+                .requests()
+                .for_each(|request| self.refuse(request, refusal));
+        }
+    }
+
+    fn undo_in_flight(
+        &mut self,
+        now: Now,
+        in_flight: &InFlight,
+        refusal: Refusal,
+        reason: ResponseCode,
+    ) {
         let refused = in_flight.requests().flat_map(|request| {
             let answer = request.refuse(refusal);
             [Output::Refused(refusal), Output::Answer(answer)]
         });
-        if in_flight.request.moves_money() {
-            let group = in_flight.link.group;
-            let reason = ResponseCode::RESPONSE_TOO_LATE;
-            self.reverse(now, &in_flight.request, group, reason, refused.collect());
-        } else {
-            self.outputs.extend(refused);
-        }
+        let (original, group) = (&in_flight.request.message, in_flight.link.group);
+        self.reverse(now, original, group, reason, refused.collect());
     }
 
-    /// Queues a reversal; the outputs wait until it is durable.
-    fn reverse(
-        &mut self,
-        now: Now,
-        request: &Request,
-        group: GroupId,
-        reason: ResponseCode,
-        then: Vec<Output>,
-    ) {
-        let id = self.reversals.push(now, &request.message, group, reason);
-        self.outputs.push_back(Output::ReversalQueued {
-            group,
-            reason,
-            original: reference(&request.message),
-        });
-        self.keep_reversal(now, id, then);
-    }
-
-    fn send_reversals(&mut self, now: Instant) {
+    fn send_letters(&mut self, now: Instant) {
         for (id, group) in &mut self.groups {
             // A group that is up has a link to choose: what is taken to be sent is sent.
             while group.is_up()
-                && let Some((reversal, message)) = self.reversals.next_to_send(now, *id)
+                && let Some((letter, message)) = self.forward.next_to_send(now, *id)
                 && let Some(place) = group.choose(Tried::default())
             {
                 self.outputs.push_back(Output::Send {
                     link: LinkId { group: *id, place },
-                    token: Token::Reversal(reversal),
+                    token: Token::Letter(letter),
                     message,
                 });
             }

@@ -1,17 +1,20 @@
 //! What of the machine must outlive the process.
 //!
 //! The shell writes [`Outbound::records`] before it lets go of anything the machine put out since,
-//! and reports when they are durable. Only reversals wait for that: they are sent, and 91 is
-//! answered, once [`Outbound::handle_stored`] says so.
+//! and reports when they are durable. Only what an issuer must be told waits for that: it is sent,
+//! and the acquirer answered, once [`Outbound::handle_stored`] says so.
 
 use std::collections::VecDeque;
 
-use iso8583::Message;
 use iso8583::element::ResponseCode;
 use iso8583::session::Now;
+use iso8583::{FieldKey, Message};
 
-use super::{Outbound, Output};
+use super::forward::{Letter, Origin};
+use super::group::Group;
+use super::{ForwardEvent, Outbound, Output, reversal};
 use crate::record::{BootId, Records, Recovered, Unknown};
+use crate::refusal::Refusal;
 use crate::request::reference;
 use crate::route::GroupId;
 
@@ -21,7 +24,7 @@ pub(super) struct Store {
     /// None where nothing outlives the process.
     run: Option<Run>,
     records: Records,
-    /// How many reversals were recorded.
+    /// How many records were made that something waits for.
     mark: u64,
     waiting: VecDeque<Waiting>,
     unknown: Vec<Unknown>,
@@ -35,12 +38,19 @@ struct Run {
     names: Vec<(GroupId, String)>,
 }
 
-/// A reversal that is not durable yet.
+/// What follows once something is durable.
 #[derive(Debug)]
 struct Waiting {
     mark: u64,
-    id: u64,
+    what: Kept,
     then: Vec<Output>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Letter(u64),
+    /// That a request is given to another group than its first choice.
+    Elsewhere,
 }
 
 impl Store {
@@ -61,10 +71,60 @@ impl Store {
         }
     }
 
-    pub(super) fn reversed(&mut self, id: u64) {
+    pub(super) fn settled(&mut self, id: u64) {
         if self.run.is_some() {
-            self.records.reversed(id);
+            self.records.settled(id);
         }
+    }
+
+    pub(super) fn elsewhere(&mut self, now: Now, key: &FieldKey, group: GroupId) {
+        if self.run.is_some() {
+            self.records.elsewhere(now.utc.as_second(), key, group);
+        }
+    }
+
+    pub(super) fn came_back(&mut self, key: &FieldKey) {
+        if self.run.is_some() {
+            self.records.came_back(key);
+        }
+    }
+
+    pub(super) fn letter(&mut self, id: u64, letter: &Letter) {
+        if self.run.is_some() {
+            self.records.letter(id, letter);
+        }
+    }
+
+    /// May the switch promise to keep something? Room is left for that on a disk nearly full.
+    pub(super) const fn may_keep(&self) -> bool {
+        self.run.is_some() && !self.failed
+    }
+
+    fn wait(&mut self, what: Kept, then: Vec<Output>) {
+        self.mark += 1;
+        let mark = self.mark;
+        self.waiting.push_back(Waiting { mark, what, then });
+    }
+
+    /// A request goes to another group than its first choice: it leaves once that cannot be
+    /// forgotten any more, at once where nothing outlives the process.
+    pub(super) fn send_elsewhere(&mut self, send: Output) -> Option<Output> {
+        if self.run.is_none() {
+            return Some(send);
+        }
+        self.wait(Kept::Elsewhere, vec![send]);
+        None
+    }
+
+    /// One more answer waits until a letter is durable; false where none waits for it.
+    pub(super) fn also(&mut self, id: u64, then: Output) -> bool {
+        let mut waiting = self.waiting.iter_mut();
+        let waiting = waiting.find(|waiting| waiting.what == Kept::Letter(id));
+        let found = waiting.is_some();
+        if let Some(waiting) = waiting {
+            waiting.then.push(then);
+        }
+        found
     }
 }
 
@@ -79,23 +139,23 @@ impl Outbound {
         recovered: Recovered,
     ) {
         self.next_token = self.next_token.max(recovered.next_id);
-        self.reversals.begin_at(recovered.next_id);
+        self.forward.begin_at(recovered.next_id);
+        self.whereabouts.restore(now, recovered.elsewhere);
         self.store.unknown = recovered.unknown;
         self.store.run = Some(Run { boot, names });
         self.checkpoint();
-        for (group, reversal) in recovered.reversals {
-            let id = self.reversals.push_again(group, reversal);
-            self.keep_reversal(now, id, Vec::new());
+        for (id, letter) in recovered.letters {
+            let dead = letter.dead;
+            self.forward.push_again(id, letter);
+            if dead {
+                self.record_letter(id);
+            } else {
+                self.keep_letter(now, id, Vec::new());
+            }
         }
         for (group, original) in recovered.open {
             let reason = ResponseCode::RESPONSE_TOO_LATE;
-            let id = self.reversals.push(now, &original, group, reason);
-            self.outputs.push_back(Output::ReversalQueued {
-                group,
-                reason,
-                original: reference(&original),
-            });
-            self.keep_reversal(now, id, Vec::new());
+            self.reverse(now, &original, group, reason, Vec::new());
         }
     }
 
@@ -112,8 +172,11 @@ impl Outbound {
                 records.sent(*id, in_flight.link.group, &in_flight.request.message);
             }
         }
-        for (id, group, reversal) in self.reversals.each() {
-            records.reversal(id, group, reversal);
+        for (id, letter) in self.forward.each() {
+            records.letter(id, letter);
+        }
+        for elsewhere in self.whereabouts.each_elsewhere() {
+            records.elsewhere(elsewhere.since, &elsewhere.key, elsewhere.group);
         }
         for (id, unknown) in (0..).zip(&self.store.unknown) {
             records.unknown(id, unknown);
@@ -142,21 +205,35 @@ impl Outbound {
             .waiting
             .pop_front_if(|waiting| waiting.mark <= mark)
         {
-            self.reversals.stored(now.instant, waiting.id);
+            if let Kept::Letter(id) = waiting.what {
+                self.stored(now, id);
+            }
             then.extend(waiting.then);
         }
-        self.send_reversals(now.instant);
+        self.send_letters(now.instant);
         self.outputs.extend(then);
     }
 
-    /// Records cannot be written or made durable: money requests are refused (96) from now on, and
-    /// who waits for a reversal to be durable is not answered.
-    pub const fn handle_journal_failed(&mut self) {
+    /// Records cannot be written or made durable: money requests are refused (96) from now on, so
+    /// are those that were not sent yet, and who waits for something else to be durable is not
+    /// answered.
+    pub fn handle_journal_failed(&mut self, now: Now) {
         self.store.failed = true;
+        let waiting = core::mem::take(&mut self.store.waiting);
+        let (unsent, waiting): (VecDeque<_>, _) = waiting
+            .into_iter()
+            .partition(|waiting| waiting.what == Kept::Elsewhere);
+        self.store.waiting = waiting;
+        let unsent = unsent.into_iter().flat_map(|waiting| waiting.then);
+        for output in unsent {
+            if let Output::Send { token, message, .. } = output {
+                self.handle_unsent(now, token, message, Refusal::JournalFailed);
+            }
+        }
     }
 
     /// Little or enough of the disk is left: money requests are refused (96) or taken again. What
-    /// is in flight still has room, and so have reversals.
+    /// is in flight still has room, and so have reversals and advices.
     pub const fn handle_disk(&mut self, nearly_full: bool) {
         self.store.nearly_full = nearly_full;
     }
@@ -167,18 +244,50 @@ impl Outbound {
         &self.store.unknown
     }
 
-    /// Records a reversal, and keeps what is to follow it until it is durable.
-    pub(super) fn keep_reversal(&mut self, now: Now, id: u64, then: Vec<Output>) {
+    /// Queues a reversal of ours; the outputs wait until it is durable.
+    pub(super) fn reverse(
+        &mut self,
+        now: Now,
+        original: &Message,
+        group: GroupId,
+        reason: ResponseCode,
+        then: Vec<Output>,
+    ) {
+        let id = self.forward.push(Letter {
+            origin: Origin::Ours,
+            group,
+            since: now.utc.as_second(),
+            dead: false,
+            message: reversal::message(now, original, reason),
+        });
+        self.outputs.push_back(Output::Forward {
+            group,
+            event: ForwardEvent::ReversalQueued(reason),
+            original: reference(original),
+        });
+        self.keep_letter(now, id, then);
+    }
+
+    /// Records a letter, and keeps what is to follow it until it is durable.
+    pub(super) fn keep_letter(&mut self, now: Now, id: u64, then: Vec<Output>) {
         if self.store.run.is_none() {
-            self.reversals.stored(now.instant, id);
-            self.send_reversals(now.instant);
+            self.stored(now, id);
+            self.send_letters(now.instant);
             return self.outputs.extend(then);
         }
-        if let Some((group, reversal)) = self.reversals.message(id) {
-            self.store.records.reversal(id, group, reversal);
+        self.record_letter(id);
+        self.store.wait(Kept::Letter(id), then);
+    }
+
+    pub(super) fn record_letter(&mut self, id: u64) {
+        if let Some(letter) = self.forward.letter(id) {
+            self.store.letter(id, letter);
         }
-        self.store.mark += 1;
-        let mark = self.store.mark;
-        self.store.waiting.push_back(Waiting { mark, id, then });
+    }
+
+    fn stored(&mut self, now: Now, id: u64) {
+        let group = self.forward.letter(id).map(|letter| letter.group);
+        let up = group.is_some_and(|group| self.groups.get(&group).is_some_and(Group::is_up));
+        self.forward.stored(now.instant, id, up);
     }
 }

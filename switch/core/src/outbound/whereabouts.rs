@@ -5,7 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use iso8583::FieldKey;
+use iso8583::session::Now;
 
+use crate::record::Elsewhere;
 use crate::route::GroupId;
 
 /// Bounds of what is kept in mind of requests after their answer, where several groups might be
@@ -71,8 +73,37 @@ impl Whereabouts {
     }
 
     /// Given to another group than its first choice, which there was room for.
-    pub(super) fn went_elsewhere(&mut self, now: Instant, key: FieldKey, group: GroupId) {
+    pub(super) fn went_elsewhere(&mut self, now: Now, key: FieldKey, group: GroupId) {
         self.elsewhere.keep(now, key, group);
+    }
+
+    /// What an earlier run knew of those, the oldest first, as far as it is not too old.
+    pub(super) fn restore(&mut self, now: Now, earlier: Vec<Elsewhere>) {
+        for Elsewhere { since, key, group } in earlier {
+            let age = u64::try_from(now.utc.as_second().saturating_sub(since)).unwrap_or(0);
+            let age = Duration::from_secs(age);
+            if age < self.settings.time {
+                // The machine may have been up for less long: then it is kept longer.
+                let instant = now.instant.checked_sub(age).unwrap_or(now.instant);
+                let since = Since {
+                    instant,
+                    unix: since,
+                };
+                self.elsewhere.insert(since, key, group);
+            }
+        }
+    }
+
+    /// Those that went to another group than their first choice.
+    pub(super) fn each_elsewhere(&self) -> impl Iterator<Item = Elsewhere> {
+        self.elsewhere.order.iter().filter_map(|(since, key)| {
+            let group = self.elsewhere.of(key)?;
+            Some(Elsewhere {
+                since: since.unix,
+                key: *key,
+                group,
+            })
+        })
     }
 
     /// That group did not take it either.
@@ -81,11 +112,11 @@ impl Whereabouts {
     }
 
     /// Given to its first choice.
-    pub(super) fn went(&mut self, now: Instant, key: FieldKey, group: GroupId) {
+    pub(super) fn went(&mut self, now: Now, key: FieldKey, group: GroupId) {
         if self.of(&key).is_some() {
             return;
         }
-        self.first_choice.expire(now, self.settings.time);
+        self.first_choice.expire(now.instant, self.settings.time);
         while self.first_choice.order.len() >= self.settings.requests_max.max(1) {
             self.first_choice.forget_oldest();
             self.forgotten += 1;
@@ -98,7 +129,14 @@ impl Whereabouts {
 struct Kept {
     groups: HashMap<FieldKey, GroupId>,
     /// All of them, the oldest first.
-    order: VecDeque<(Instant, FieldKey)>,
+    order: VecDeque<(Since, FieldKey)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Since {
+    instant: Instant,
+    /// In seconds of Unix time.
+    unix: i64,
 }
 
 impl Kept {
@@ -106,9 +144,17 @@ impl Kept {
         self.groups.get(key).copied()
     }
 
-    fn keep(&mut self, now: Instant, key: FieldKey, group: GroupId) {
+    fn keep(&mut self, now: Now, key: FieldKey, group: GroupId) {
+        let since = Since {
+            instant: now.instant,
+            unix: now.utc.as_second(),
+        };
+        self.insert(since, key, group);
+    }
+
+    fn insert(&mut self, since: Since, key: FieldKey, group: GroupId) {
         if self.groups.insert(key, group).is_none() {
-            self.order.push_back((now, key));
+            self.order.push_back((since, key));
         }
     }
 
@@ -122,7 +168,7 @@ impl Kept {
 
     fn expire(&mut self, now: Instant, time: Duration) {
         while let Some((since, _)) = self.order.front()
-            && now.saturating_duration_since(*since) >= time
+            && now.saturating_duration_since(since.instant) >= time
         {
             self.forget_oldest();
         }

@@ -327,7 +327,7 @@ fn an_undelivered_approval_of_the_backup_is_reversed_there() {
         panic!()
     };
     assert_eq!(link.group, SECOND_CHOICE);
-    assert_eq!(kit.outbound.reversals(SECOND_CHOICE), 1);
+    assert_eq!(kit.outbound.letters(SECOND_CHOICE), 1);
 }
 
 #[test]
@@ -588,7 +588,7 @@ proptest! {
         prop_assert_eq!(world.answers, world.asked);
         let outbound = &world.kit.outbound;
         for group in [FIRST, SECOND_CHOICE] {
-            prop_assert_eq!((outbound.in_flight(group), outbound.reversals(group)), (0, 0));
+            prop_assert_eq!((outbound.in_flight(group), outbound.letters(group)), (0, 0));
         }
     }
 }

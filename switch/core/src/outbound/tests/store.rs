@@ -94,7 +94,13 @@ fn ninety_one_and_the_reversal_wait_until_the_reversal_is_durable() {
     kept.kit.outbound.handle_timed_out(kept.kit.now, token);
     let told = kept.kit.outputs();
     assert!(
-        matches!(told[..], [Output::ReversalQueued { .. }]),
+        matches!(
+            told[..],
+            [Output::Forward {
+                event: ForwardEvent::ReversalQueued(_),
+                ..
+            }]
+        ),
         "{told:?}"
     );
     // The acquirer repeats meanwhile: it must not be approved again.
@@ -106,10 +112,7 @@ fn ninety_one_and_the_reversal_wait_until_the_reversal_is_durable() {
         .collect();
     assert_eq!(code(&repeated[0]), "91");
     let mark = kept.write();
-    assert_eq!(
-        (kept.left(BOOT).open(), kept.left(BOOT).reversals()),
-        (0, 1)
-    );
+    assert_eq!((kept.left(BOOT).open(), kept.left(BOOT).letters()), (0, 1));
     kept.kit.outbound.handle_stored(kept.kit.now, mark - 1);
     assert!(kept.kit.outputs().is_empty());
     assert_eq!(kept.kit.outbound.poll_timeout(), None);
@@ -141,7 +144,10 @@ fn a_process_that_died_leaves_its_requests_and_reversals_to_the_next() {
     let mut kept = Kept::new();
     kept.kit.sent(purchase());
     let mut second = purchase();
-    second.set(11, b"000124");
+    second
+        .set(11, b"000124")
+        .set(2, b"9999990100000013")
+        .remove(35);
     let (token, _) = kept.kit.sent(second.clone());
     kept.kit.outbound.handle_timed_out(kept.kit.now, token);
     kept.write();
@@ -201,7 +207,10 @@ fn a_checkpoint_holds_all_that_is_open() {
     let mut kept = Kept::new();
     kept.kit.sent(purchase());
     let mut second = purchase();
-    second.set(11, b"000124");
+    second
+        .set(11, b"000124")
+        .set(2, b"9999990100000013")
+        .remove(35);
     let (token, _) = kept.kit.sent(second);
     kept.kit.outbound.handle_timed_out(kept.kit.now, token);
     kept.write();
@@ -209,7 +218,7 @@ fn a_checkpoint_holds_all_that_is_open() {
     kept.kit.outbound.checkpoint();
     kept.write();
     let left = kept.left(BOOT);
-    assert_eq!((left.open(), left.reversals()), (1, 1));
+    assert_eq!((left.open(), left.letters()), (1, 1));
 }
 
 #[test]
@@ -232,7 +241,7 @@ fn money_does_not_move_where_records_cannot_be_kept() {
     let mut kept = Kept::new();
     let (token, _) = kept.kit.sent(purchase());
     kept.kit.outbound.handle_timed_out(kept.kit.now, token);
-    kept.kit.outbound.handle_journal_failed();
+    kept.kit.outbound.handle_journal_failed(kept.kit.now);
     assert!(kept.kit.answers().is_empty());
     let mut second = purchase();
     second.set(11, b"000124");
@@ -246,4 +255,77 @@ fn money_does_not_move_where_records_cannot_be_kept() {
     second.set(3, b"310000");
     let asked = kept.kit.ask(second);
     assert!(matches!(asked[..], [Output::Send { .. }]), "{asked:?}");
+}
+
+/// Two groups, of which the first is down, with records; what went to the second, once that is
+/// durable.
+#[test]
+fn what_fails_over_leaves_once_that_is_durable_and_its_reversal_finds_it_after_a_restart() {
+    let groups = [GroupSettings::default(), GroupSettings::default()];
+    let second = GroupId(1);
+    let start = |recovered| {
+        let mut kit = Kit::of(OutboundSettings::default(), &groups);
+        let names = vec![(FIRST, "prepaid".to_owned()), (second, "backup".to_owned())];
+        kit.outbound.begin(kit.now, BOOT, names, recovered);
+        let mut replay = Replay::default();
+        replay.apply(kit.outbound.records()).unwrap();
+        kit.outbound.records_written();
+        kit.outputs();
+        (kit, replay)
+    };
+    let (mut kit, mut replay) = start(Recovered::default());
+    kit.outbound.handle_link(kit.now, FIRST_LINK, false);
+    assert!(kit.ask(purchase()).is_empty());
+    replay.apply(kit.outbound.records()).unwrap();
+    let mark = kit.outbound.records_written();
+    kit.outbound.handle_stored(kit.now, mark);
+    let outputs = kit.outputs();
+    let [
+        Output::Send {
+            link,
+            token,
+            message,
+        },
+    ] = &outputs[..]
+    else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!(link.group, second);
+    kit.outbound
+        .handle_answer(kit.now, *token, approval(message));
+    assert_eq!(kit.answers().len(), 1);
+    replay.apply(kit.outbound.records()).unwrap();
+
+    let group = |name: &str| match name {
+        "prepaid" => Some(FIRST),
+        "backup" => Some(second),
+        _ => None,
+    };
+    let utc = kit.now.utc.as_second();
+    let recovered = replay.finish([8; 16], utc, group).unwrap();
+    let (mut kit, _) = start(recovered);
+    let mut reversal = purchase();
+    reversal.set_mti(Mti::REVERSAL_REQUEST);
+    let outputs = kit.ask(reversal);
+    let [Output::Send { link, .. }] = &outputs[..] else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!(link.group, second);
+}
+
+#[test]
+fn what_was_to_fail_over_hears_96_where_that_cannot_be_kept() {
+    let groups = [GroupSettings::default(), GroupSettings::default()];
+    let mut kit = Kit::of(OutboundSettings::default(), &groups);
+    let names = vec![
+        (FIRST, "prepaid".to_owned()),
+        (GroupId(1), "backup".to_owned()),
+    ];
+    kit.outbound
+        .begin(kit.now, BOOT, names, Recovered::default());
+    kit.outbound.handle_link(kit.now, FIRST_LINK, false);
+    assert!(kit.ask(purchase()).is_empty());
+    kit.outbound.handle_journal_failed(kit.now);
+    assert_eq!(code(&kit.answers()[0]), "96");
+    assert_eq!(kit.outbound.in_flight(GroupId(1)), 0);
 }

@@ -36,13 +36,13 @@ fn an_approval_that_a_repeat_delivered_is_not_reversed() {
     let first = kit.on_its_way(purchase());
     drop(kit.on_its_way(repeat()));
     kit.lose(first);
-    assert_eq!(kit.outbound.reversals(FIRST), 0);
+    assert_eq!(kit.outbound.letters(FIRST), 0);
 
     let (first, second) = (kit.on_its_way(repeat()), kit.on_its_way(repeat()));
     kit.lose(first);
-    assert_eq!(kit.outbound.reversals(FIRST), 0);
+    assert_eq!(kit.outbound.letters(FIRST), 0);
     kit.lose(second);
-    assert_eq!(kit.outbound.reversals(FIRST), 1);
+    assert_eq!(kit.outbound.letters(FIRST), 1);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_repeat_at_the_issuer_is_not_approved_once_its_first_is_reversed() {
     let first = kit.on_its_way(purchase());
     let (token, sent) = kit.sent(repeat());
     kit.lose(first);
-    assert_eq!(kit.outbound.reversals(FIRST), 1);
+    assert_eq!(kit.outbound.letters(FIRST), 1);
     let answer = kit.approve(token, &sent);
     assert_eq!(
         (code(&answer.message), answer.undo.is_some()),

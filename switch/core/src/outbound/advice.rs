@@ -1,0 +1,130 @@
+//! Acquirers' advices and reversals: given to the issuer like a request, and kept for it where it
+//! cannot be told now. The acquirer hears 00 then, once what is kept is durable: from there on it
+//! is the switch that tells the issuer, however long that takes.
+//!
+//! What the issuer answers in time is the acquirer's answer, whatever it says; but that it cannot
+//! just now (91, 96) is no answer to something that has happened. Without records nothing is
+//! kept, and the acquirer hears 91 and tells it again.
+
+use iso8583::element::ResponseCode;
+use iso8583::session::Now;
+
+use super::forward::{Letter, Origin, is_unable};
+use super::{ForwardEvent, InFlight, Outbound, Output};
+use crate::refusal::Refusal;
+use crate::request::{Request, reference};
+use crate::route::GroupId;
+
+impl Outbound {
+    /// Nothing was sent: kept for the issuer that is its first choice, or refused.
+    pub(super) fn keep_or_refuse(&mut self, now: Now, requests: Vec<Request>, refusal: Refusal) {
+        let first = requests.first();
+        let group = first.and_then(|request| {
+            let kept = !request.is_asked() && self.store.may_keep();
+            request.choices.first().filter(|_| kept)
+        });
+        match group {
+            Some(group) if self.has_room(group) => self.keep(now, requests, group, false),
+            Some(_) => self.refuse_all(&requests, Refusal::Overloaded),
+            None => self.refuse_all(&requests, refusal),
+        }
+    }
+
+    fn refuse_all(&mut self, requests: &[Request], refusal: Refusal) {
+        for request in requests {
+            self.refuse(request, refusal);
+        }
+    }
+
+    fn has_room(&self, group: GroupId) -> bool {
+        let letters = self.forward.places(group);
+        let group = self.groups.get(&group);
+        group.is_some_and(|group| group.has_room(letters))
+    }
+
+    /// Keeps an advice or a reversal, of which these are the copies, for a group that may have been
+    /// told of it.
+    pub(super) fn keep(&mut self, now: Now, requests: Vec<Request>, group: GroupId, told: bool) {
+        let answers = requests.iter().map(|it| Output::Answer(it.accept()));
+        let then = answers.collect();
+        let Some(mut request) = requests.into_iter().next() else {
+            return;
+        };
+        self.close_originals(&request);
+        self.remember_originals(now, &request, group);
+        request.forget_sensitive();
+        let mut message = request.message;
+        if told {
+            message.set_mti(message.mti().repeat());
+        }
+        self.outputs.push_back(Output::Forward {
+            group,
+            event: ForwardEvent::AdviceKept,
+            original: reference(&message),
+        });
+        let id = self.forward.push(Letter {
+            origin: Origin::Acquirers,
+            group,
+            since: now.utc.as_second(),
+            dead: false,
+            message,
+        });
+        self.keep_letter(now, id, then);
+    }
+
+    /// Is a message of this key kept? Then it is answered as the first was, and once that was.
+    pub(super) fn handle_kept(&mut self, request: &Request) -> bool {
+        let Some((id, message, durable)) = self.forward.kept(&request.key) else {
+            return false;
+        };
+        if request.is_asked() {
+            return false;
+        }
+        if !request.same_content(message) {
+            self.refuse(request, Refusal::Duplicate);
+            return true;
+        }
+        let answer = Output::Answer(request.accept());
+        if durable {
+            self.outputs.push_back(answer);
+        } else {
+            // Where the records have failed, nobody is answered.
+            self.store.also(id, answer);
+        }
+        true
+    }
+
+    /// Does something wait to be told of the same card, which this must not overtake?
+    pub(super) fn must_wait(&self, request: &Request) -> bool {
+        let first = request.choices.first().filter(|_| !request.is_asked());
+        first.is_some_and(|group| self.forward.is_before(group, &request.message))
+    }
+
+    /// A reversal that meets its original in flight closes it: should it still be approved, that is
+    /// not delivered.
+    pub(super) fn close_originals(&mut self, request: &Request) {
+        if !request.is_reversal() {
+            return;
+        }
+        for key in request.originals().into_iter().flatten() {
+            if let Some(original) = self.by_key.get(&key)
+                && let Some(original) = self.in_flight.get_mut(original)
+            {
+                original.closed = true;
+            }
+        }
+    }
+
+    /// The issuer could not be told, or said that it cannot just now.
+    pub(super) fn keep_told(&mut self, now: Now, in_flight: InFlight) {
+        let group = in_flight.link.group;
+        let requests = core::iter::once(*in_flight.request).chain(in_flight.repeats);
+        self.keep(now, requests.collect(), group, true);
+    }
+
+    /// Is what is in flight to be kept, where the issuer answers so or not at all?
+    pub(super) fn is_kept(&self, in_flight: &InFlight, code: Option<ResponseCode>) -> bool {
+        let unable = code.is_none_or(is_unable);
+        unable && !in_flight.request.is_asked() && self.store.may_keep()
+    }
+}
