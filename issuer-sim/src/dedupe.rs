@@ -13,7 +13,7 @@ use crate::card::CardIndex;
 use crate::clock::Timestamp;
 use crate::record::Effect;
 use crate::request::Fingerprint;
-use crate::trace::{Acquirer, Key};
+use crate::trace::{Acquirer, Forwarder, Key};
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,8 @@ pub struct Answered {
     pub card: Option<CardIndex>,
     /// Its acquirer, whose merchant gives back what is undone.
     pub acquirer: Acquirer,
+    /// Who forwarded it last, the only switch that may reverse it; `None` where that is not known.
+    pub forwarder: Option<Forwarder>,
     /// What of its effect stands. Of a hold: whether there ever was one.
     pub standing: Effect,
     /// A reversal came for it.
@@ -198,16 +200,16 @@ impl Duplicates {
 
     /// Notes that a transaction was reversed and what of it still stands.
     pub fn reverse(&mut self, key: Key, standing: Effect) {
-        let Some(number) = self.by_key.get(&key) else {
-            return;
-        };
-        if let Some(entry) = self
-            .position(*number)
-            .and_then(|at| self.entries.get_mut(at))
-            && let Outcome::Answered(answered) = &mut entry.outcome
-        {
+        if let Some(answered) = self.answered_mut(key) {
             answered.standing = standing;
             answered.reversed = true;
+        }
+    }
+
+    /// Notes through whom a transaction was answered last.
+    pub fn forward(&mut self, key: Key, by: Forwarder) {
+        if let Some(answered) = self.answered_mut(key) {
+            answered.forwarder = Some(by);
         }
     }
 
@@ -224,6 +226,14 @@ impl Duplicates {
             }
             self.entries.pop_front();
             self.first += 1;
+        }
+    }
+
+    fn answered_mut(&mut self, key: Key) -> Option<&mut Answered> {
+        let place = self.position(*self.by_key.get(&key)?)?;
+        match &mut self.entries.get_mut(place)?.outcome {
+            Outcome::Answered(answered) => Some(answered),
+            Outcome::Tombstone | Outcome::Charged { .. } => None,
         }
     }
 
@@ -270,6 +280,7 @@ mod tests {
             answer: Answer::bare(ResponseCode::APPROVED),
             card: None,
             acquirer: Acquirer::default(),
+            forwarder: None,
             standing: Effect::Nothing,
             reversed: false,
         })

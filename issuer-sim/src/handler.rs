@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 use crate::request::{
     CardNumber, Insistence, Keys, Operation, Password, Presence, Reference, Request,
 };
-use crate::trace::{Acquirer, Class, Text, Trace};
+use crate::trace::{Acquirer, Class, Forwarder, Text, Trace};
 use crate::vault::Vault;
 
 /// What it takes to read a message: the keys by which card and password are known.
@@ -62,6 +62,7 @@ impl Reader {
             .transpose()?;
         Ok(Request {
             trace,
+            forwarder: forwarder(message)?,
             keys: Keys::new(
                 &trace,
                 number,
@@ -177,6 +178,13 @@ fn acquirer(message: &Message) -> Result<Acquirer, Refusal> {
     parse(digits).map(Acquirer).ok_or(Refusal::Format(32))
 }
 
+fn forwarder(message: &Message) -> Result<Forwarder, Refusal> {
+    let Some(digits) = message.field(33) else {
+        return Ok(Forwarder::default());
+    };
+    parse(digits).map(Forwarder).ok_or(Refusal::Format(33))
+}
+
 fn text<const N: usize>(message: &Message, element: u8) -> Result<Text<N>, Refusal> {
     Text::new(message.field(element).unwrap_or_default()).ok_or(Refusal::Format(element))
 }
@@ -269,7 +277,14 @@ fn reference(message: &Message, trace: &Trace) -> Result<Option<Reference>, Refu
         stan: small(original.stan()).ok_or(wrong)?,
         transmitted: small(original.transmission()).filter(|moment| *moment != 0),
         acquirer,
+        forwarder: forwarder_of(&original),
     }))
+}
+
+/// The last eleven digits of DE 90; all zeros name nobody.
+fn forwarder_of(original: &OriginalData) -> Option<Forwarder> {
+    let (_, digits) = original.as_bytes().split_last_chunk::<11>()?;
+    parse(digits).filter(|id| *id != 0).map(Forwarder)
 }
 
 /// DE 95: its first twelve digits are what is to stand; the rest is not read (`domain.md` §4.8).

@@ -15,9 +15,11 @@ use crate::record::{Charge, NewCard, Record};
 use crate::request::{
     CardNumber, Insistence, Keys, Operation, Password, Presence, Reference, Request,
 };
-use crate::trace::{Acquirer, Class, Key, Text, Trace};
+use crate::trace::{Acquirer, Class, Forwarder, Key, Text, Trace};
 
 pub(crate) const RIGHT: Password = Password::Given(Pvv(*b"1234"));
+/// The switch that forwards what a test does not send through another.
+pub(crate) const SWITCH: u64 = 999_001;
 pub(crate) const WRONG: Password = Password::Given(Pvv(*b"9999"));
 
 pub(crate) fn policy() -> Policy {
@@ -173,6 +175,10 @@ pub(crate) fn eventful() -> World {
     ] {
         world.send(&request);
     }
+    let kept = purchase(14, 1);
+    for switch in [1, 2] {
+        world.send(&kept.clone().through(switch).build());
+    }
     let card = CardId([2; 16]);
     let blocked = world.books.change_status(card, Status::Blocked, world.now);
     world.records.extend(blocked.unwrap().unwrap());
@@ -239,6 +245,7 @@ pub(crate) fn refer_to(original: &Request) -> Reference {
         stan: original.trace.stan,
         transmitted: original.trace.transmitted,
         acquirer: Some(original.trace.acquirer),
+        forwarder: Some(original.forwarder).filter(|by| *by != Forwarder::default()),
     }
 }
 
@@ -258,6 +265,7 @@ fn sent(stan: u32, class: Class, operation: Operation, code: &[u8; 6]) -> Sent {
     let card = CardNumber::Found(PanKey([1; 16]));
     Sent(Request {
         trace,
+        forwarder: Forwarder(SWITCH),
         keys: Keys::new(&trace, card, processing_code, None, None, &operation),
         card,
         processing_code,
@@ -309,6 +317,12 @@ impl Sent {
 
     pub(crate) fn operation(mut self, operation: Operation) -> Self {
         self.0.operation = operation;
+        self
+    }
+
+    /// Sent on by this switch.
+    pub(crate) fn through(mut self, switch: u64) -> Self {
+        self.0.forwarder = Forwarder(switch);
         self
     }
 

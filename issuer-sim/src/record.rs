@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::ledger::{Account, Channel, Posting};
 use crate::money::{Minor, Overflow};
 use crate::request::Keys;
-use crate::trace::{Acquirer, Key, Trace};
+use crate::trace::{Acquirer, Forwarder, Key, Trace};
 
 /// A fact, and when it became one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,14 @@ pub enum Event {
     Decided(Decided),
     /// A reversal was accepted.
     Reversed(Reversed),
+    /// A repeat was answered through another switch than the one before, which from then on alone
+    /// may say that the answer was not delivered.
+    Forwarded {
+        /// The transaction's key.
+        key: Key,
+        /// The switch the repeat came through.
+        by: Forwarder,
+    },
     /// The hold of a pre-authorization ran out.
     HoldExpired {
         /// The pre-authorization's key.
@@ -86,6 +94,8 @@ pub struct Charge {
 pub struct Decided {
     /// How the acquirer names it.
     pub trace: Trace,
+    /// Who forwarded it; `None` in journals of before this was asked.
+    pub forwarder: Option<Forwarder>,
     /// What it is remembered by.
     pub keys: Keys,
     /// The card, if there is one.

@@ -50,6 +50,9 @@ pub enum Refusal {
     /// A reversal of an original that was not found and is older than the memory: whether it was
     /// there is not known any more.
     OriginalTooOld,
+    /// A reversal by a switch through which the original did not go last: its answer went another
+    /// way, and is that way's to give up.
+    OtherForwarder,
     /// A message that contradicts itself, by the data element in error.
     Format(u8),
     /// MTI and processing code that we do not serve.
@@ -79,6 +82,7 @@ impl Refusal {
             Self::InsufficientFunds => ResponseCode::INSUFFICIENT_FUNDS,
             Self::OriginalAmount => ResponseCode::ORIGINAL_AMOUNT_INCORRECT,
             Self::OriginalTooOld => ResponseCode::RECORD_NOT_FOUND,
+            Self::OtherForwarder => ResponseCode::NO_ACTION_TAKEN,
         }
     }
 
@@ -108,6 +112,7 @@ impl Refusal {
             | Self::InsufficientFunds
             | Self::OriginalAmount
             | Self::OriginalTooOld
+            | Self::OtherForwarder
             | Self::NotServed => None,
         }
     }

@@ -5,13 +5,15 @@ use iso8583::element::{Currency, ProcessingCode};
 use crate::answer::ApprovalCode;
 use crate::card::{Expiry, PanKey, Pvv};
 use crate::money::Minor;
-use crate::trace::{Acquirer, Class, Hasher, Key, Trace};
+use crate::trace::{Acquirer, Class, Forwarder, Hasher, Key, Trace};
 
 /// One request or advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// How the acquirer names it.
     pub trace: Trace,
+    /// DE 33: who sent it on to us.
+    pub forwarder: Forwarder,
     /// What it is remembered by.
     pub keys: Keys,
     /// The card it names.
@@ -92,6 +94,23 @@ impl Fingerprint {
                 .text(currency)
                 .finish(),
         )
+    }
+}
+
+impl Request {
+    /// The switch that says of itself, by DE 33 and DE 90, that it forwarded the original and now
+    /// wants it undone. `None` of a reversal that is its acquirer's own, whoever forwarded it: an
+    /// acquirer does not know by which switches its requests go, so DE 90 names none of them.
+    #[must_use]
+    pub fn reversing_switch(&self) -> Option<Forwarder> {
+        let Operation::Reversal {
+            original: Some(Reference { forwarder, .. }),
+            ..
+        } = self.operation
+        else {
+            return None;
+        };
+        forwarder.filter(|named| *named == self.forwarder)
     }
 }
 
@@ -206,6 +225,8 @@ pub struct Reference {
     pub transmitted: Option<u32>,
     /// Its DE 32, where DE 90 gives one.
     pub acquirer: Option<Acquirer>,
+    /// Its DE 33, where DE 90 gives one.
+    pub forwarder: Option<Forwarder>,
 }
 
 impl Reference {

@@ -13,6 +13,13 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Acquirer(pub u64);
 
+/// The institution that sent a message on, a switch's own (ISO 8583:1987 DE 33), leading zeros not
+/// significant.
+///
+/// Zero stands for a message without DE 33: it came from its acquirer itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Forwarder(pub u64);
+
 /// Up to `N` bytes of text kept in place, without the blanks that fill a fixed field
 /// (ISO 8583:1987 DE 37, 41, 42).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

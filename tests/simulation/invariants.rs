@@ -269,6 +269,7 @@ impl Account {
             | Event::CardCharged(_)
             | Event::StatusChanged { .. }
             | Event::TriesReset { .. }
+            | Event::Forwarded { .. }
             | Event::HoldExpired { .. } => {}
         }
     }
@@ -282,6 +283,7 @@ fn decided(record: &Record) -> Option<Rrn> {
         | Event::CardCharged(_)
         | Event::StatusChanged { .. }
         | Event::TriesReset { .. }
+        | Event::Forwarded { .. }
         | Event::HoldExpired { .. } => None,
     }
 }

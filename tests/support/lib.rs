@@ -16,6 +16,7 @@ pub mod issuer;
 pub mod messages;
 pub mod process;
 pub mod proxy;
+pub mod switch;
 pub mod world;
 
 use std::time::{Duration, Instant};

@@ -18,6 +18,7 @@ mod lifecycle;
 mod masking;
 mod network_cancel;
 mod physical_card;
+mod two_switches;
 mod unaffiliated;
 
 use support::world::{Programs, World};

@@ -37,6 +37,13 @@ impl Books {
             }
             Event::Decided(decided) => self.apply_decision(record.at, decided),
             Event::Reversed(reversed) => self.apply_reversal(record.at, reversed),
+            Event::Forwarded { key, by } => {
+                self.duplicates.forward(*key, *by);
+                if let Some(hold) = self.holds.get_mut(key) {
+                    hold.forwarder = Some(*by);
+                }
+                Ok(())
+            }
             Event::HoldExpired { key } => self.release(*key, None),
         }
     }
@@ -114,6 +121,7 @@ impl Books {
                     until,
                     second: decided.keys.second,
                     approval: decided.answer.approval,
+                    forwarder: decided.forwarder,
                 },
             )?;
         }
@@ -126,6 +134,7 @@ impl Books {
                 answer: decided.answer,
                 card: decided.card,
                 acquirer: decided.trace.acquirer,
+                forwarder: decided.forwarder,
                 standing: decided.effect,
                 reversed: false,
             },
@@ -178,6 +187,7 @@ impl Books {
                 answer: reversed.answer,
                 card: reversed.card,
                 acquirer: reversed.trace.acquirer,
+                forwarder: None,
                 standing: Effect::Nothing,
                 reversed: false,
             },

@@ -13,7 +13,7 @@ use crate::record::{Decided, Effect, Event, Original, Record, Reversed, Tombston
 use crate::refusal::Refusal;
 use crate::request::{CardNumber, Insistence, Operation, Reference, Request, possible_originals};
 use crate::reverse;
-use crate::trace::{Class, Key, Trace};
+use crate::trace::{Class, Forwarder, Key, Trace};
 
 impl Books {
     /// Decides a request, changes the books by it, and gives the record that must be durable
@@ -32,7 +32,7 @@ impl Books {
             .duplicates
             .look(keys.key, keys.second, keys.fingerprint)
         {
-            Seen::Repeat(answer) => return Ok((None, answer)),
+            Seen::Repeat(answer) => return Ok((self.forwarded(request, now)?, answer)),
             // An undoing only takes away: under a key that is taken it undoes what is left.
             Seen::Conflict if matches!(request.operation, Operation::Reversal { .. }) => {}
             Seen::Conflict => return refused(Refusal::Duplicate),
@@ -74,6 +74,7 @@ impl Books {
             | Event::CardCharged(_)
             | Event::StatusChanged { .. }
             | Event::TriesReset { .. }
+            | Event::Forwarded { .. }
             | Event::HoldExpired { .. } => {
                 Answer::dated(ResponseCode::SYSTEM_MALFUNCTION, request.settlement_date)
             }
@@ -109,6 +110,29 @@ impl Books {
             expired.push(record);
         }
         Ok(expired)
+    }
+
+    /// A repeat through another switch takes the right to reverse with it: it is that switch which
+    /// knows from now on whether the answer was delivered (DE 33).
+    fn forwarded(&mut self, request: &Request, now: Now) -> Result<Option<Record>, Inconsistent> {
+        let key = request.keys.key;
+        let moved = match self.duplicates.get(key).map(|entry| entry.outcome) {
+            Some(Outcome::Answered(answered)) => {
+                answered.standing != Effect::Nothing
+                    && answered.forwarder != Some(request.forwarder)
+            }
+            Some(Outcome::Tombstone | Outcome::Charged { .. }) | None => false,
+        };
+        if !moved {
+            return Ok(None);
+        }
+        let by = request.forwarder;
+        let record = Record {
+            at: now.at,
+            event: Event::Forwarded { key, by },
+        };
+        self.apply(&record)?;
+        Ok(Some(record))
     }
 
     fn no_room(&self, request: &Request) -> Option<Refusal> {
@@ -250,6 +274,9 @@ impl Books {
             if let Some(refusal) = contradiction(request, named, answered, insistence)? {
                 return Ok(Err(refusal));
             }
+            if !may_reverse(request, answered.forwarder) {
+                return Ok(Err(Refusal::OtherForwarder));
+            }
             let taken_back = reverse::undo(self.standing(*key, answered), remaining)?;
             return reversed(answered.card, undone(*key, taken_back));
         }
@@ -257,6 +284,9 @@ impl Books {
         if let Some((key, hold)) = originals.iter().find_map(|trace| self.find_hold(trace)) {
             if other_card(request, named, Some(hold.card)) {
                 return Ok(Err(Refusal::Format(2)));
+            }
+            if !may_reverse(request, hold.forwarder) {
+                return Ok(Err(Refusal::OtherForwarder));
             }
             let standing = Effect::Hold {
                 amount: hold.amount,
@@ -381,6 +411,16 @@ fn contradiction(
     Ok((!original.reversed && amount != standing).then_some(Refusal::OriginalAmount))
 }
 
+/// Only its acquirer, or the switch that forwarded it last, may have an original undone: of
+/// another switch's doubt the acquirer has long had an answer. Where the last is not known, any
+/// may: a reversal too many is told by the acquirer's totals, one too few by nobody.
+fn may_reverse(request: &Request, last: Option<Forwarder>) -> bool {
+    match (request.reversing_switch(), last) {
+        (Some(switch), Some(last)) => switch == last,
+        (None, _) | (_, None) => true,
+    }
+}
+
 fn other_card(request: &Request, named: Option<CardIndex>, original: Option<CardIndex>) -> bool {
     request.card != CardNumber::Absent && named != original
 }
@@ -399,6 +439,7 @@ const fn accepted(request: &Request) -> Answer {
 fn decided(request: &Request, card: Option<CardIndex>, answer: Answer, effect: Effect) -> Decided {
     Decided {
         trace: request.trace,
+        forwarder: Some(request.forwarder),
         keys: request.keys,
         card,
         processing_code: request.processing_code,

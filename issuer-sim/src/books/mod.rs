@@ -21,7 +21,7 @@ use crate::clock::Timestamp;
 use crate::dedupe::{Duplicates, Limits};
 use crate::ledger::{Ledger, PostingError};
 use crate::money::{Minor, Overflow};
-use crate::trace::Key;
+use crate::trace::{Forwarder, Key};
 
 pub use office::{CardView, ChargeRefusal, Charged, IssueRefusal, Overview, StatusRefusal};
 
@@ -69,6 +69,8 @@ struct Hold {
     until: Timestamp,
     second: Option<Key>,
     approval: Option<ApprovalCode>,
+    /// As of [`crate::dedupe::Answered::forwarder`].
+    forwarder: Option<Forwarder>,
 }
 
 /// Records and books do not fit: the journal is damaged or the program is wrong, and nothing more

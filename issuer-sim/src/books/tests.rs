@@ -11,7 +11,7 @@ use crate::kit::{
 use crate::ledger::{Account, Channel, LineKind, Posting};
 use crate::record::{Charge, Effect, Event, Original};
 use crate::request::{CardNumber, Operation, Request};
-use crate::trace::{Acquirer, Class, Text};
+use crate::trace::{Acquirer, Class, Forwarder, Text};
 
 #[test]
 fn a_repeat_gets_the_very_same_answer_and_moves_the_money_once() {
@@ -188,6 +188,102 @@ fn a_reversal_of_another_card_or_a_request_of_another_amount_is_refused() {
     // An advice is never refused for its amount: what was posted is undone.
     let advice = reversal(4, &original).amount(14_000).build();
     assert_eq!(world.code(&advice), "00");
+    assert_eq!(world.balance(), 100_000);
+}
+
+#[test]
+fn a_switch_reverses_only_what_it_forwarded_last() {
+    for original in [purchase(1, 15_000), pre_authorization(1, 15_000)] {
+        let mut world = World::with(100_000);
+        let [first, second] = [11, 22].map(|switch| original.clone().through(switch).build());
+        let answer = world.send(&first);
+        assert_eq!(
+            world.send(&second),
+            answer,
+            "a repeat through another switch"
+        );
+        let late = reversal(1, &first).build();
+        let before = world.records.len();
+        for _ in 0..2 {
+            assert_eq!(world.code(&late), "21");
+        }
+        assert_eq!((world.available(), world.records.len()), (85_000, before));
+        assert_eq!(world.send(&second), answer, "its approval stands");
+        assert_eq!(world.records.len(), before, "and is that switch's already");
+        assert_eq!(world.code(&reversal(1, &second).build()), "00");
+        assert_eq!(world.available(), 100_000);
+        assert_eq!(world.code(&late), "00", "and once undone it stays so");
+        assert_eq!(world.available(), 100_000);
+        assert_eq!(world.replayed(policy()), world.books);
+    }
+}
+
+#[test]
+fn an_acquirer_reverses_its_own_whichever_switch_forwards_that() {
+    for (way, switch) in [
+        ("the first", 11),
+        ("the last", 22),
+        ("a third", 33),
+        ("none", 0),
+    ] {
+        let mut world = World::with(100_000);
+        let [first, second] = [11, 22].map(|switch| purchase(1, 15_000).through(switch).build());
+        world.send(&first);
+        world.send(&second);
+        // An acquirer knows no switch: its DE 90 has none, or the DE 33 it had sent itself.
+        for own in [None, Some(Forwarder(44))] {
+            let mut undo = reversal(2, &second).through(switch).build();
+            if let Operation::Reversal {
+                original: Some(reference),
+                ..
+            } = &mut undo.operation
+            {
+                reference.forwarder = own;
+            }
+            assert_eq!(world.code(&undo), "00", "through {way}");
+            assert_eq!(world.balance(), 100_000, "through {way}");
+        }
+    }
+}
+
+#[test]
+fn a_hold_older_than_the_memory_is_released_by_its_last_switch_alone() {
+    let mut world = World::with(100_000);
+    let [first, second] = [11, 22].map(|switch| {
+        let held = pre_authorization(1, 15_000).through(switch);
+        held.build()
+    });
+    world.send(&first);
+    world.send(&second);
+    world.wait(49 * 3_600);
+    assert_eq!(world.books.keys_len(), 0, "its key is forgotten");
+    assert_eq!(world.code(&reversal(1, &first).build()), "21");
+    assert_eq!(world.available(), 85_000);
+    assert_eq!(world.code(&reversal(1, &second).build()), "00");
+    assert_eq!(world.available(), 100_000);
+}
+
+#[test]
+fn a_decline_repeated_through_another_switch_leaves_no_record() {
+    let mut world = World::with(1_000);
+    let [first, second] = [11, 22].map(|switch| purchase(1, 15_000).through(switch).build());
+    assert_eq!(world.code(&first), "51");
+    let before = world.records.len();
+    assert_eq!(world.code(&second), "51");
+    assert_eq!(world.records.len(), before);
+}
+
+#[test]
+fn what_was_decided_before_forwarders_were_recorded_any_switch_reverses() {
+    let mut world = World::with(100_000);
+    let original = purchase(1, 15_000);
+    world.send(&original.clone().through(11).build());
+    if let Some(Event::Decided(decided)) = world.records.last_mut().map(|it| &mut it.event) {
+        decided.forwarder = None;
+    }
+    world.books = world.replayed(policy());
+    let undo = reversal(1, &original.through(22).build());
+    assert_eq!(world.code(&undo.build()), "00");
     assert_eq!(world.balance(), 100_000);
 }
 

@@ -13,7 +13,7 @@ use crate::record::{
     Charge, Decided, Effect, Event, NewCard, Original, Record, Reversed, Tombstone,
 };
 use crate::request::{Fingerprint, Keys};
-use crate::trace::{Acquirer, Class, Key, Text, Trace};
+use crate::trace::{Acquirer, Class, Forwarder, Key, Text, Trace};
 
 /// Bytes that are no record.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -49,7 +49,8 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
         }
         Event::Decided(decided) => {
             out.byte(TAG_DECIDED).timestamp(record.at);
-            out.trace(&decided.trace)
+            out.maybe(decided.forwarder, Writer::forwarder)
+                .trace(&decided.trace)
                 .keys(&decided.keys)
                 .maybe(decided.card, Writer::card)
                 .bytes(decided.processing_code.as_bytes())
@@ -67,6 +68,10 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
                 .maybe(reversed.card, Writer::card)
                 .answer(&reversed.answer)
                 .original(&reversed.original);
+        }
+        Event::Forwarded { key, by } => {
+            out.byte(TAG_FORWARDED).timestamp(record.at);
+            out.bytes(&key.0).forwarder(*by);
         }
         Event::HoldExpired { key } => {
             out.byte(TAG_HOLD_EXPIRED)
@@ -106,7 +111,15 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, &[u8]), NotARecord> {
         TAG_TRIES_RESET => Event::TriesReset {
             card: reader.card()?,
         },
-        TAG_DECIDED => Event::Decided(reader.decided()?),
+        TAG_DECIDED_FORWARDER_UNKNOWN => Event::Decided(reader.decided(None)?),
+        TAG_DECIDED => {
+            let forwarder = reader.maybe(Reader::forwarder)?;
+            Event::Decided(reader.decided(forwarder)?)
+        }
+        TAG_FORWARDED => Event::Forwarded {
+            key: reader.key()?,
+            by: reader.forwarder()?,
+        },
         TAG_REVERSED => Event::Reversed(Reversed {
             trace: reader.trace()?,
             keys: reader.keys()?,
@@ -145,6 +158,10 @@ impl Writer<'_> {
 
     fn card(&mut self, card: CardIndex) -> &mut Self {
         self.bytes(&card.0.to_le_bytes())
+    }
+
+    fn forwarder(&mut self, forwarder: Forwarder) -> &mut Self {
+        self.bytes(&forwarder.0.to_le_bytes())
     }
 
     fn amount(&mut self, amount: Minor) -> &mut Self {
@@ -260,6 +277,11 @@ impl<'a> Reader<'a> {
         self.array("key").map(Key)
     }
 
+    fn forwarder(&mut self) -> Result<Forwarder, NotARecord> {
+        let id = self.array("forwarder").map(u64::from_le_bytes)?;
+        Ok(Forwarder(id))
+    }
+
     fn amount(&mut self) -> Result<Minor, NotARecord> {
         self.array("amount")
             .map(|bytes| Minor::new(i64::from_le_bytes(bytes)))
@@ -307,8 +329,9 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn decided(&mut self) -> Result<Decided, NotARecord> {
+    fn decided(&mut self, forwarder: Option<Forwarder>) -> Result<Decided, NotARecord> {
         Ok(Decided {
+            forwarder,
             trace: self.trace()?,
             keys: self.keys()?,
             card: self.maybe(Self::card)?,
@@ -443,14 +466,16 @@ const TAG_CARD_ISSUED: u8 = 1;
 const TAG_CARD_CHARGED: u8 = 2;
 const TAG_STATUS_CHANGED: u8 = 3;
 const TAG_TRIES_RESET: u8 = 4;
-const TAG_DECIDED: u8 = 5;
+const TAG_DECIDED_FORWARDER_UNKNOWN: u8 = 5;
 const TAG_REVERSED: u8 = 6;
 const TAG_HOLD_EXPIRED: u8 = 7;
+const TAG_DECIDED: u8 = 8;
+const TAG_FORWARDED: u8 = 9;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kit::eventful;
+    use crate::kit::{World, eventful, purchase};
 
     #[test]
     fn every_kind_of_record_reads_back_what_was_written() {
@@ -468,7 +493,26 @@ mod tests {
             rest = after;
         }
         assert!(rest.is_empty());
-        assert_eq!(tags.into_iter().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(
+            tags.into_iter().collect::<Vec<_>>(),
+            [1, 2, 3, 4, 6, 7, 8, 9]
+        );
+    }
+
+    #[test]
+    fn a_decision_of_before_forwarders_were_recorded_is_read() {
+        let mut world = World::with(1_000);
+        world.send(&purchase(1, 10).build());
+        let mut record = world.records.pop().unwrap();
+        if let Event::Decided(decided) = &mut record.event {
+            decided.forwarder = None;
+        }
+        let mut bytes = Vec::new();
+        encode(&record, &mut bytes);
+        // Tag, time, and then no flag for a forwarder.
+        assert_eq!((bytes[0], bytes.remove(9)), (TAG_DECIDED, 0));
+        bytes[0] = 5;
+        assert_eq!(decode(&bytes), Ok((record, &[][..])));
     }
 
     #[test]
@@ -486,8 +530,8 @@ mod tests {
 
     #[test]
     fn an_ordinary_purchase_takes_at_most_200_bytes() {
-        let mut world = crate::kit::World::with(1_000);
-        world.send(&crate::kit::purchase(1, 10).build());
+        let mut world = World::with(1_000);
+        world.send(&purchase(1, 10).build());
         let mut bytes = Vec::new();
         encode(world.records.last().unwrap(), &mut bytes);
         assert!(bytes.len() <= 200, "{} bytes", bytes.len());

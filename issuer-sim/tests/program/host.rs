@@ -177,6 +177,36 @@ fn a_reversal_before_and_after_its_original() {
 }
 
 #[test]
+fn a_late_reversal_by_a_switch_that_did_not_forward_last_gets_21_after_a_restart_too() {
+    let mut world = World::new();
+    let through = |message: &Message, switch: &[u8]| {
+        let mut message = message.clone();
+        message.set(33, switch);
+        message
+    };
+    let bought = purchase(1, 15_000);
+    let mut acquirer = world.connect();
+    let first = acquirer.ask(&through(&bought, b"999001"));
+    let repeat = acquirer.ask(&through(&bought, b"00999002"));
+    assert_eq!(first.field(38), repeat.field(38));
+    // DE 90: MTI, DE 11, DE 7, DE 32 and, as a switch names itself, DE 33.
+    let mut late = through(&reversal(&bought), b"999001");
+    let mut original = late.field(90).unwrap().to_vec();
+    original[31..].copy_from_slice(b"00000999001");
+    late.set(90, &original);
+    assert_eq!(code(&acquirer.ask(&late)), "21");
+    world.start();
+    let mut acquirer = world.connect();
+    assert_eq!(code(&acquirer.ask(&late)), "21");
+    assert_eq!(world.available(), 485_000);
+    original[31..].copy_from_slice(b"00000999002");
+    let mut undo = through(&reversal(&bought), b"999002");
+    undo.set(90, &original);
+    assert_eq!(code(&acquirer.ask(&undo)), "00");
+    assert_eq!(world.available(), 500_000);
+}
+
+#[test]
 fn a_hold_is_completed_by_advice() {
     let world = World::new();
     let mut acquirer = world.connect();
