@@ -88,6 +88,40 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     fn truncate(&self, length: u64) -> io::Result<()>;
 }
 
+impl<D: Disk + ?Sized> Disk for Arc<D> {
+    fn list(&self) -> io::Result<Vec<String>> {
+        (**self).list()
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        (**self).create(name)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        (**self).open(name)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        (**self).rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        (**self).remove(name)
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        (**self).sync_names()
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        (**self).free_bytes()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        (**self).path(name)
+    }
+}
+
 /// A folder of the file system, locked against other processes while this lives.
 #[derive(Debug)]
 pub struct RealDisk {

@@ -52,6 +52,6 @@ pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{AppendError, Damage, Failure, OpenError, WriteError};
 pub use journal::Journal;
 pub use position::Position;
-pub use recover::Recovered;
+pub use recover::{Recovered, segments, verify};
 pub use settings::Settings;
 pub use syncer::Syncer;

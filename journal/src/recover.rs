@@ -56,19 +56,8 @@ pub(crate) fn recover<E: Display>(
     identity: [u8; 16],
     mut apply: impl FnMut(Position, &[u8]) -> Result<(), E>,
 ) -> Result<Found, OpenError> {
-    let names = disk.list().map_err(|source| io_error(disk, "", source))?;
-    let mut bases: Vec<Position> = names.iter().filter_map(|name| segment_base(name)).collect();
-    bases.sort_unstable();
-    let mut scan = Scan {
-        disk,
-        identity,
-        bytes: Vec::new(),
-        segments: Vec::new(),
-        marks: Marks::default(),
-        previous: 0,
-        recovered: Recovered::default(),
-        last_record: Position::default(),
-    };
+    let bases = bases(disk)?;
+    let mut scan = Scan::new(disk, identity);
     let cut = scan.replay(&bases, &mut apply)?;
     scan.check_first()?;
     if let Some(cut) = cut {
@@ -85,9 +74,85 @@ pub(crate) fn recover<E: Display>(
     })
 }
 
+/// Reads a journal that nobody has open and hands over its records, as [`Journal::open`] would,
+/// but leaves all as it is: `cut_bytes` are those that would be cut off.
+///
+/// # Errors
+/// [`OpenError`] where the journal would not be opened.
+///
+/// [`Journal::open`]: crate::Journal::open
+pub fn verify<E: Display>(
+    disk: &dyn Disk,
+    identity: [u8; 16],
+    mut apply: impl FnMut(Position, &[u8]) -> Result<(), E>,
+) -> Result<Recovered, OpenError> {
+    let bases = bases(disk)?;
+    let mut scan = Scan::new(disk, identity);
+    let cut = scan.replay(&bases, &mut apply)?;
+    scan.check_first()?;
+    if let Some(cut) = cut {
+        scan.recovered.cut_bytes = scan.torn(&bases, &cut)?;
+    }
+    Ok(scan.recovered)
+}
+
+/// Hands over the records behind `from`, of a journal that is being written to, up to `until`,
+/// which is durable.
+pub(crate) fn replay<E: Display>(
+    disk: &dyn Disk,
+    identity: [u8; 16],
+    from: Position,
+    until: Position,
+    mut apply: impl FnMut(Position, &[u8]) -> Result<(), E>,
+) -> Result<(), OpenError> {
+    let mut bases = bases(disk)?;
+    bases.retain(|base| *base < until);
+    let needed = bases.iter().rposition(|base| *base <= from);
+    bases.drain(..needed.unwrap_or_default());
+    let mut scan = Scan::new(disk, identity);
+    scan.until = Some(until);
+    let mut behind = |position, record: &[u8]| {
+        if position > from {
+            apply(position, record)
+        } else {
+            Ok(())
+        }
+    };
+    scan.replay(&bases, &mut behind)?;
+    let first = bases.first().copied().unwrap_or(until);
+    if from < until && first > from {
+        return Err(scan.damaged(first, 0, Damage::MissingBefore));
+    }
+    match scan.segments.last() {
+        Some(last) if last.end < until => {
+            Err(scan.damaged(last.base, last.size(), Damage::Missing))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The segments on a disk, in order: where each begins, which is where the one before it ends, and
+/// the name of its file. What was before the first is given up.
+///
+/// # Errors
+/// [`OpenError::Io`] where the folder cannot be read.
+pub fn segments(disk: &dyn Disk) -> Result<Vec<(Position, String)>, OpenError> {
+    let bases = bases(disk)?.into_iter();
+    Ok(bases.map(|base| (base, segment_name(base))).collect())
+}
+
+fn bases(disk: &dyn Disk) -> Result<Vec<Position>, OpenError> {
+    let names = disk.list().map_err(|source| io_error(disk, "", source))?;
+    let mut bases: Vec<Position> = names.iter().filter_map(|name| segment_base(name)).collect();
+    bases.sort_unstable();
+    Ok(bases)
+}
+
 struct Scan<'a> {
     disk: &'a dyn Disk,
     identity: [u8; 16],
+    /// Where to end: all before it is durable, and what is behind it may be in the writing.
+    until: Option<Position>,
     /// The segment being read.
     bytes: Vec<u8>,
     segments: Vec<Segment>,
@@ -112,7 +177,21 @@ impl Stop {
     }
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
+    fn new(disk: &'a dyn Disk, identity: [u8; 16]) -> Self {
+        Self {
+            disk,
+            identity,
+            until: None,
+            bytes: Vec::new(),
+            segments: Vec::new(),
+            marks: Marks::default(),
+            previous: 0,
+            recovered: Recovered::default(),
+            last_record: Position::default(),
+        }
+    }
+
     /// Goes through all segments; where a tail begins that is to be cut.
     fn replay<E: Display>(
         &mut self,
@@ -215,6 +294,9 @@ impl Scan<'_> {
         let mut at = HEADER;
         let reason = loop {
             let end = base.plus(at);
+            if self.until.is_some_and(|until| end >= until) {
+                break None;
+            }
             let rest = self.bytes.get(at..).unwrap_or_default();
             let Some(block) = Block::decode(rest, end) else {
                 let zeros = rest.iter().all(|byte| *byte == 0);
@@ -260,7 +342,8 @@ impl Scan<'_> {
             let from = if *base == stop.base { stop.offset } else { 0 };
             witnessed.raise(witnesses(&self.bytes, *base, from));
         }
-        durable |= witnessed.synced > stop.position();
+        let synced = self.until.unwrap_or_default().max(witnessed.synced);
+        durable |= synced > stop.position();
         if durable {
             Err(self.damaged(stop.base, stop.offset, stop.reason))
         } else {
@@ -268,14 +351,25 @@ impl Scan<'_> {
         }
     }
 
+    /// Bytes of a tail.
+    fn torn(&mut self, bases: &[Position], stop: &Stop) -> Result<u64, OpenError> {
+        let last = self.segments.last().map(|segment| segment.base);
+        let mut torn = 0;
+        for base in bases.iter().filter(|base| **base >= stop.base) {
+            let from = if Some(*base) == last { stop.offset } else { 0 };
+            self.read(*base)?;
+            torn += as_u64(used(&self.bytes, from));
+        }
+        Ok(torn)
+    }
+
     /// Takes a tail off the disk. A crash in the midst of it leaves a tail again, until
     /// [`make_durable`](Self::make_durable) has synced what was removed.
     fn cut(&mut self, bases: &[Position], stop: &Stop) -> Result<(), OpenError> {
         let kept = |base: &Position| self.segments.iter().any(|segment| segment.base == *base);
         let gone: Vec<Position> = bases.iter().copied().filter(|base| !kept(base)).collect();
+        self.recovered.cut_bytes = self.torn(bases, stop)?;
         for base in gone {
-            self.read(base)?;
-            self.recovered.cut_bytes += as_u64(used(&self.bytes, 0));
             let name = segment_name(base);
             let removed = self.disk.remove(&name);
             removed.map_err(|source| io_error(self.disk, &name, source))?;
@@ -289,7 +383,6 @@ impl Scan<'_> {
         }
         self.read(stop.base)?;
         let torn = used(&self.bytes, stop.offset);
-        self.recovered.cut_bytes += as_u64(torn);
         let name = segment_name(stop.base);
         let file = self.disk.open(&name);
         let cut = file.and_then(|file| {

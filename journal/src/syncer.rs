@@ -1,7 +1,8 @@
+use std::fmt::Display;
 use std::sync::Arc;
 
 use crate::shared::Shared;
-use crate::{Failure, Position};
+use crate::{Failure, OpenError, Position, recover};
 
 /// A handle on how far a journal is durable, for any number of threads.
 ///
@@ -36,6 +37,23 @@ impl Syncer {
     /// [`Failure`] where it could not, now or earlier.
     pub fn sync(&self) -> Result<Position, Failure> {
         self.0.sync()
+    }
+
+    /// Hands over every record behind `from` that is durable now, in order, each with its position,
+    /// and says how far that is. Whoever writes goes on meanwhile. Memory of a segment is taken.
+    ///
+    /// # Errors
+    /// [`OpenError`] where a segment cannot be read, is damaged or was removed already, or `apply`
+    /// refuses a record.
+    pub fn replay<E: Display>(
+        &self,
+        from: Position,
+        apply: impl FnMut(Position, &[u8]) -> Result<(), E>,
+    ) -> Result<Position, OpenError> {
+        let until = self.synced();
+        let identity = self.0.settings.identity;
+        recover::replay(&*self.0.disk, identity, from, until, apply)?;
+        Ok(until)
     }
 
     /// Why the journal takes nothing any more, if so. [`synced`](Self::synced) then stays as it is.

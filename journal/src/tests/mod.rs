@@ -3,6 +3,7 @@
 mod basics;
 mod damage;
 mod failures;
+mod reading;
 mod real;
 mod simulation;
 
