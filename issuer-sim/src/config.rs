@@ -11,13 +11,14 @@ use thiserror::Error;
 use crate::books::Policy;
 use crate::card::Rules;
 use crate::money::Minor;
+use crate::store::journal;
 use crate::{dedupe, desk};
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Folder of the journal; made if absent. One issuer at a time.
+    /// Folder of the ledger; made if absent. One issuer at a time.
     pub data: PathBuf,
     /// File of 32 random bytes, mode 0600, that all keys come from: `issuer-sim keygen` makes one.
     /// Lost, the card numbers in the journal are lost with it.
@@ -34,6 +35,8 @@ pub struct Config {
     pub office: OfficeConfig,
     /// The ledger.
     pub ledger: LedgerConfig,
+    /// Where the ledger is kept.
+    pub journal: JournalConfig,
     /// What the cards allow.
     pub product: ProductConfig,
 }
@@ -100,6 +103,25 @@ pub struct LedgerConfig {
     pub lines_per_card: usize,
     /// Cards issued at most.
     pub cards_max: usize,
+}
+
+/// `[journal]`: how the ledger is kept in the data folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JournalConfig {
+    /// Bytes of a segment file, 4 MiB to 1 GiB, written full of zeros ahead. Smaller ones come and
+    /// go more often; memory of one is taken at a start and for a snapshot.
+    pub segment_bytes: usize,
+    /// Bytes of records after which a snapshot is made, at least 1 MiB, and so about what is read
+    /// at a start. Smaller ones cost more work beside the ledger.
+    pub snapshot_bytes: u64,
+    /// Free bytes of the disk below which only reversals are decided, all else gets 96. It has to
+    /// hold the reversals of what may then be under way.
+    pub low_water_bytes: u64,
+    /// How long segments stay in `archive` that a start does not need any more; 0s: removed at
+    /// once. What a card moved beyond its last lines is there alone.
+    #[serde(with = "humantime_serde")]
+    pub archive_keep: Duration,
 }
 
 /// `[product]`: what the cards allow, in minor units of KRW.
@@ -203,6 +225,18 @@ impl Config {
             1,
             99,
         )?;
+        in_range(
+            "journal.segment_bytes",
+            self.journal.segment_bytes,
+            4 << 20,
+            1 << 30,
+        )?;
+        in_range(
+            "journal.snapshot_bytes",
+            self.journal.snapshot_bytes,
+            1 << 20,
+            u64::MAX,
+        )?;
         in_range("office.card_years", self.office.card_years, 1, 20)?;
         self.host.link.parse()?;
         Ok(())
@@ -224,6 +258,18 @@ impl Config {
             hold: self.ledger.hold,
             lines_per_card: self.ledger.lines_per_card,
             cards_max: self.ledger.cards_max,
+        }
+    }
+
+    /// How the journal is kept, of a key file with this check value.
+    #[must_use]
+    pub const fn store(&self, identity: [u8; 16]) -> journal::Settings {
+        journal::Settings {
+            identity,
+            segment_bytes: self.journal.segment_bytes,
+            low_water_bytes: self.journal.low_water_bytes,
+            snapshot_bytes: self.journal.snapshot_bytes,
+            tend_every: Some(TEND_EVERY),
         }
     }
 
@@ -259,6 +305,7 @@ impl Default for Config {
             host: HostConfig::default(),
             office: OfficeConfig::default(),
             ledger: LedgerConfig::default(),
+            journal: JournalConfig::default(),
             product: ProductConfig::default(),
         }
     }
@@ -307,6 +354,17 @@ impl Default for LedgerConfig {
     }
 }
 
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            snapshot_bytes: 256 << 20,
+            low_water_bytes: 256 << 20,
+            archive_keep: Duration::from_secs(400 * 24 * 60 * 60),
+        }
+    }
+}
+
 impl Default for ProductConfig {
     fn default() -> Self {
         Self {
@@ -317,6 +375,8 @@ impl Default for ProductConfig {
     }
 }
 
+/// Groups are synced when they are written; this only looks after room.
+const TEND_EVERY: Duration = Duration::from_millis(500);
 const COUNT_MAX: u64 = 1 << 32;
 const AMOUNT_MAX: u64 = 999_999_999_999;
 

@@ -56,6 +56,22 @@ pub struct Entry {
     pub outcome: Outcome,
 }
 
+/// By which keys a transaction or hold is found. Of two under one second key the older is, and when
+/// that is gone, neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// By its duplicate key alone.
+    ByKey,
+    /// By its second key as well.
+    ByBoth,
+}
+
+impl Found {
+    pub(crate) const fn by_both(both: bool) -> Self {
+        if both { Self::ByBoth } else { Self::ByKey }
+    }
+}
+
 /// What is remembered of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -81,8 +97,8 @@ pub struct Answered {
     pub card: Option<CardIndex>,
     /// Its acquirer, whose merchant gives back what is undone.
     pub acquirer: Acquirer,
-    /// Who forwarded it last, the only switch that may reverse it; `None` where that is not known.
-    pub forwarder: Option<Forwarder>,
+    /// Who forwarded it last, the only switch that may reverse it.
+    pub forwarder: Forwarder,
     /// What of its effect stands. Of a hold: whether there ever was one.
     pub standing: Effect,
     /// A reversal came for it.
@@ -190,12 +206,37 @@ impl Duplicates {
         if self.by_key.contains_key(&entry.key) {
             return;
         }
+        let found = match entry.second {
+            Some(second) => Found::by_both(!self.by_second.contains_key(&second)),
+            None => Found::ByKey,
+        };
+        self.restore(entry, found);
+    }
+
+    /// Puts back what [`entries`](Self::entries) gave, in its order.
+    pub fn restore(&mut self, entry: Entry, found: Found) {
         let number = self.first + u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
         self.by_key.insert(entry.key, number);
-        if let Some(second) = entry.second {
-            self.by_second.entry(second).or_insert(number);
+        if let (Some(second), Found::ByBoth) = (entry.second, found) {
+            self.by_second.insert(second, number);
         }
         self.entries.push_back(entry);
+    }
+
+    /// Makes room for so many at once, which spares the maps from growing step by step.
+    pub fn reserve(&mut self, entries: usize) {
+        self.entries.reserve(entries);
+        self.by_key.reserve(entries);
+        self.by_second.reserve(entries);
+    }
+
+    /// All that is remembered, oldest first, and by which keys it is found.
+    pub fn entries(&self) -> impl Iterator<Item = (&Entry, Found)> {
+        (self.first..).zip(&self.entries).map(|(number, entry)| {
+            let second = entry.second;
+            let by_second = second.is_some_and(|it| self.by_second.get(&it) == Some(&number));
+            (entry, Found::by_both(by_second))
+        })
     }
 
     /// Notes that a transaction was reversed and what of it still stands.
@@ -209,7 +250,7 @@ impl Duplicates {
     /// Notes through whom a transaction was answered last.
     pub fn forward(&mut self, key: Key, by: Forwarder) {
         if let Some(answered) = self.answered_mut(key) {
-            answered.forwarder = Some(by);
+            answered.forwarder = by;
         }
     }
 
@@ -280,7 +321,7 @@ mod tests {
             answer: Answer::bare(ResponseCode::APPROVED),
             card: None,
             acquirer: Acquirer::default(),
-            forwarder: None,
+            forwarder: Forwarder::default(),
             standing: Effect::Nothing,
             reversed: false,
         })

@@ -17,10 +17,10 @@ use std::time::Instant;
 use iso8583::element::ResponseCode;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::answer::Answer;
-use crate::books::{Books, Inconsistent};
+use crate::books::{Books, Inconsistent, Room};
 use crate::clock::Now;
 use crate::metrics;
 use crate::record::{Decided, Effect, Event, Record};
@@ -60,6 +60,9 @@ pub enum DeskError {
     /// The journal failed, or the program stops.
     #[error("the ledger is frozen")]
     Frozen,
+    /// What room there is is kept for reversals.
+    #[error("the disk of the ledger is nearly full")]
+    NearlyFull,
 }
 
 impl Desk {
@@ -77,6 +80,7 @@ impl Desk {
             books,
             store: Box::new(store),
             group: Group::default(),
+            room: Room::Ample,
             frozen: false,
             answers: metrics::Answers::default(),
             counters: metrics::Group::default(),
@@ -100,7 +104,8 @@ impl Desk {
         self.send(Job::Requests(requests, reply))
     }
 
-    /// Asks the books something, or changes them, and waits until what was changed is durable.
+    /// Asks the books something, or makes a small change, and waits until that is durable. Done
+    /// even where the disk is nearly full.
     ///
     /// # Errors
     /// [`DeskError`] where the desk is busy or frozen.
@@ -110,16 +115,45 @@ impl Desk {
         + Send
         + 'static,
     ) -> Result<T, DeskError> {
+        self.ask_within(Room::ForReversals, question).await
+    }
+
+    /// The same for what is refused where the disk is nearly full.
+    ///
+    /// # Errors
+    /// [`DeskError`] where the desk is busy or frozen, or the disk nearly full.
+    pub async fn ask_for_room<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Books, Now) -> Result<(Vec<Record>, T), Inconsistent>
+        + Send
+        + 'static,
+    ) -> Result<T, DeskError> {
+        self.ask_within(Room::Ample, question).await
+    }
+
+    async fn ask_within<T: Send + 'static>(
+        &self,
+        needed: Room,
+        question: impl FnOnce(&mut Books, Now) -> Result<(Vec<Record>, T), Inconsistent>
+        + Send
+        + 'static,
+    ) -> Result<T, DeskError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Question(Box::new(move |books, now| {
-            let (records, value) = question(books, now)?;
+        self.send(Job::Question(Box::new(move |room, books, now| {
+            let (records, value) = match (needed, room) {
+                (Room::Ample, Room::ForReversals) => (Vec::new(), Err(DeskError::NearlyFull)),
+                (Room::Ample, Room::Ample) | (Room::ForReversals, _) => {
+                    let (records, value) = question(books, now)?;
+                    (records, Ok(value))
+                }
+            };
             let release: Release = Box::new(move || {
                 // Whoever asked may have gone.
                 drop(reply.send(value));
             });
             Ok((records, release))
         })))?;
-        answer.await.map_err(|_| DeskError::Frozen)
+        answer.await.map_err(|_| DeskError::Frozen)?
     }
 
     fn send(&self, job: Job) -> Result<(), DeskError> {
@@ -132,7 +166,7 @@ impl Desk {
 
 type Release = Box<dyn FnOnce() + Send>;
 type Question =
-    Box<dyn FnOnce(&mut Books, Now) -> Result<(Vec<Record>, Release), Inconsistent> + Send>;
+    Box<dyn FnOnce(Room, &mut Books, Now) -> Result<(Vec<Record>, Release), Inconsistent> + Send>;
 
 enum Job {
     Requests(Vec<Request>, mpsc::Sender<Outcome>),
@@ -152,6 +186,8 @@ struct Clerk {
     books: Books,
     store: Box<dyn Store>,
     group: Group,
+    /// As of the beginning of the group.
+    room: Room,
     frozen: bool,
     answers: metrics::Answers,
     counters: metrics::Group,
@@ -170,6 +206,7 @@ impl Clerk {
     fn run(mut self, queue: &Receiver<Job>, group_requests_max: usize) {
         while let Ok(first) = queue.recv() {
             let now = Now::from_clock(self.books.newest());
+            self.look_at_room();
             let mut decided = self.expire(now).and_then(|()| self.take(first, now));
             while decided.is_ok()
                 && self.group.requests < group_requests_max
@@ -181,6 +218,27 @@ impl Clerk {
                 self.freeze(&failure);
             }
         }
+        if let Err(failure) = self.store.close() {
+            let reason: &dyn std::error::Error = &failure;
+            warn!(reason, "the journal did not end well");
+        }
+    }
+
+    fn look_at_room(&mut self) {
+        let room = if self.store.is_nearly_full() {
+            Room::ForReversals
+        } else {
+            Room::Ample
+        };
+        if room == self.room {
+            return;
+        }
+        self.room = room;
+        match room {
+            Room::ForReversals => error!("the disk is nearly full: only reversals are decided"),
+            Room::Ample => info!("the disk has room again"),
+        }
+        metrics::disk_nearly_full(room == Room::ForReversals);
     }
 
     fn expire(&mut self, now: Now) -> Result<(), Failure> {
@@ -213,7 +271,7 @@ impl Clerk {
                 if self.frozen {
                     return Ok(());
                 }
-                let (records, release) = question(&mut self.books, now)?;
+                let (records, release) = question(self.room, &mut self.books, now)?;
                 for record in records {
                     self.append(&record);
                 }
@@ -228,7 +286,7 @@ impl Clerk {
             let code = ResponseCode::SYSTEM_MALFUNCTION;
             return Ok(Answer::dated(code, request.settlement_date));
         }
-        let (record, answer) = self.books.handle(request, now)?;
+        let (record, answer) = self.books.handle_within(self.room, request, now)?;
         if let Some(record) = record {
             self.append(&record);
         }
@@ -313,12 +371,17 @@ mod tests {
     use std::sync::mpsc as threads;
 
     use super::*;
-    use crate::kit::{World, purchase};
+    use crate::card::CardIndex;
+    use crate::kit::{
+        World, completion, disk_failure, inquiry, pre_authorization, purchase, refund, reversal,
+    };
 
     /// A disk that counts its syncs, waits for leave before each, and fails when told.
     struct Disk {
         syncs: Arc<AtomicUsize>,
         broken: Arc<AtomicBool>,
+        nearly_full: Arc<AtomicBool>,
+        closed: Arc<AtomicBool>,
         leave: Option<Receiver<()>>,
     }
 
@@ -327,6 +390,8 @@ mod tests {
             Self {
                 syncs: Arc::default(),
                 broken: Arc::default(),
+                nearly_full: Arc::default(),
+                closed: Arc::default(),
                 leave: None,
             }
         }
@@ -340,9 +405,18 @@ mod tests {
                 leave.recv().unwrap();
             }
             if self.broken.load(Ordering::SeqCst) {
-                return Err(io::Error::other("no more disk").into());
+                return Err(disk_failure("no more disk"));
             }
             self.syncs.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+
+        fn is_nearly_full(&self) -> bool {
+            self.nearly_full.load(Ordering::SeqCst)
+        }
+
+        fn close(self: Box<Self>) -> Result<(), StoreError> {
+            self.closed.store(true, Ordering::SeqCst);
             Ok(())
         }
     }
@@ -428,6 +502,42 @@ mod tests {
         assert_eq!(asked, Err(DeskError::Frozen));
         drop(desk);
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_nearly_full_disk_takes_reversals_and_repeats_and_answers_all_else_96() {
+        let disk = Disk::new();
+        let (nearly_full, closed) = (Arc::clone(&disk.nearly_full), Arc::clone(&disk.closed));
+        let (desk, thread) = Desk::open(World::with(100).books, disk, LIMITS).unwrap();
+        let bought = purchase(1, 10).build();
+        let first = submit(&desk, vec![bought.clone()]).blocking_recv();
+        nearly_full.store(true, Ordering::SeqCst);
+        assert_eq!(submit(&desk, vec![bought.clone()]).blocking_recv(), first);
+        let requests = vec![
+            purchase(2, 10).build(),
+            pre_authorization(3, 10).build(),
+            refund(4, 10).build(),
+            completion(5, 10, None).build(),
+            inquiry(6).build(),
+            reversal(7, &bought).build(),
+            reversal(8, &purchase(9, 10).build()).build(),
+        ];
+        let outcome = submit(&desk, requests).blocking_recv();
+        assert_eq!(codes(outcome), ["96", "96", "96", "96", "96", "00", "00"]);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let balance = |books: &Books| books.ledger().funds(CardIndex(0)).balance.units();
+        let asked = runtime.block_on(desk.ask(move |books, _| Ok((Vec::new(), balance(books)))));
+        assert_eq!(asked, Ok(100));
+        let charge = desk.ask_for_room(|_, _| Ok((Vec::new(), ())));
+        assert_eq!(runtime.block_on(charge), Err(DeskError::NearlyFull));
+        nearly_full.store(false, Ordering::SeqCst);
+        let later = submit(&desk, vec![purchase(2, 10).build()]).blocking_recv();
+        assert_eq!(codes(later), ["00"], "it was not remembered as refused");
+        drop(desk);
+        thread.join().unwrap();
+        assert!(closed.load(Ordering::SeqCst));
     }
 
     #[test]

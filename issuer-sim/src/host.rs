@@ -198,7 +198,7 @@ impl Connection {
                 });
                 Ok(())
             }
-            Err(DeskError::Busy) => {
+            Err(DeskError::Busy | DeskError::NearlyFull) => {
                 metrics::queue_full(messages.len());
                 for message in &messages {
                     let answer = Answer::dated(ResponseCode::SYSTEM_MALFUNCTION, date(message));
@@ -265,7 +265,7 @@ mod tests {
     use crate::config::Config;
     use crate::desk::Limits;
     use crate::hsm::SoftwareHsm;
-    use crate::kit::World;
+    use crate::kit::{World, disk_failure};
     use crate::record::Record;
     use crate::store::{Store, StoreError};
     use crate::vault::Vault;
@@ -276,7 +276,15 @@ mod tests {
         fn append(&mut self, _: &Record) {}
 
         fn sync(&mut self) -> Result<(), StoreError> {
-            Err(std::io::Error::other("no more disk").into())
+            Err(disk_failure("no more disk"))
+        }
+
+        fn is_nearly_full(&self) -> bool {
+            false
+        }
+
+        fn close(self: Box<Self>) -> Result<(), StoreError> {
+            Ok(())
         }
     }
 
@@ -321,7 +329,15 @@ mod tests {
 
         fn sync(&mut self) -> Result<(), StoreError> {
             let _ = self.0.recv();
-            Err(std::io::Error::other("let go").into())
+            Err(disk_failure("let go"))
+        }
+
+        fn is_nearly_full(&self) -> bool {
+            false
+        }
+
+        fn close(self: Box<Self>) -> Result<(), StoreError> {
+            Ok(())
         }
     }
 

@@ -1,5 +1,6 @@
 //! Words for tests: requests as an acquirer would send them, books with a card.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use iso8583::element::{Currency, ProcessingCode};
@@ -15,6 +16,7 @@ use crate::record::{Charge, NewCard, Record};
 use crate::request::{
     CardNumber, Insistence, Keys, Operation, Password, Presence, Reference, Request,
 };
+use crate::store::StoreError;
 use crate::trace::{Acquirer, Class, Forwarder, Key, Text, Trace};
 
 pub(crate) const RIGHT: Password = Password::Given(Pvv(*b"1234"));
@@ -186,6 +188,13 @@ pub(crate) fn eventful() -> World {
     world.records.extend(reset.unwrap());
     world.wait(8 * 24 * 3_600);
     world
+}
+
+/// What a store says whose disk fails.
+pub(crate) fn disk_failure(why: &'static str) -> StoreError {
+    let source = Arc::new(std::io::Error::other(why));
+    let path = "disk".into();
+    ::journal::Failure { path, source }.into()
 }
 
 /// A request under construction.

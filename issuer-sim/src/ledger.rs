@@ -119,6 +119,23 @@ impl Ledger {
         self.cards.push(Funds::default());
     }
 
+    /// The account of the next card with what was on it.
+    pub fn restore_card(&mut self, funds: Funds) {
+        self.cards.push(funds);
+    }
+
+    /// An account of [`other_accounts`](Self::other_accounts).
+    pub fn restore_account(&mut self, account: Account, balance: Minor) {
+        self.others.insert(account, balance);
+    }
+
+    /// The accounts that are no card's, in order.
+    pub fn other_accounts(&self) -> impl Iterator<Item = (Account, Minor)> {
+        self.others
+            .iter()
+            .map(|(account, balance)| (*account, *balance))
+    }
+
     /// A card's money; nothing for a card that is not there.
     #[must_use]
     pub fn funds(&self, card: CardIndex) -> Funds {

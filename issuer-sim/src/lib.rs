@@ -12,7 +12,7 @@
 //! - [`books`]: all of it together; [`record`]: what changes it
 //!
 //! Around it:
-//! - [`store`]: the port behind which records become durable, and the journal
+//! - [`store`]: the port behind which records become durable, the journal, snapshots (`JOURNAL.md`)
 //! - [`vault`], [`hsm`]: keys, card numbers at rest, card passwords
 //! - [`desk`]: the one thread that owns the books
 //! - [`handler`], [`host`]: ISO 8583 in and out; [`office`]: HTTP

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use ::journal::Position;
 use iso8583::element::ResponseCode;
 use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, gauge};
 
@@ -21,6 +22,9 @@ const HOLDS_EXPIRED: &str = "issuer_holds_expired_total";
 const REVERSALS_TOO_OLD: &str = "issuer_reversals_too_old_total";
 const KEYS: &str = "issuer_duplicate_keys";
 const FROZEN: &str = "issuer_frozen";
+const DISK_NEARLY_FULL: &str = "issuer_disk_nearly_full";
+const SNAPSHOTS: &str = "issuer_snapshots_total";
+const SNAPSHOT_BEHIND: &str = "issuer_snapshot_behind_bytes";
 const CONNECTIONS: &str = "issuer_host_connections";
 const OFFICE: &str = "issuer_office_requests_total";
 
@@ -53,6 +57,19 @@ pub fn describe() {
     describe_gauge!(
         FROZEN,
         "1 after the journal failed: nothing is decided any more"
+    );
+    describe_gauge!(
+        DISK_NEARLY_FULL,
+        "1 while less than low_water_bytes are free: only reversals are decided"
+    );
+    describe_counter!(
+        SNAPSHOTS,
+        "Snapshots of the books, by outcome: made or failed"
+    );
+    describe_gauge!(
+        SNAPSHOT_BEHIND,
+        Unit::Bytes,
+        "Journal behind the newest snapshot, up to 4 GiB: what a start would read"
     );
     describe_gauge!(CONNECTIONS, "Open host links");
     describe_counter!(OFFICE, "Office requests, by status class");
@@ -111,6 +128,23 @@ impl Group {
 
 pub(crate) fn frozen() {
     gauge!(FROZEN).set(1.0);
+}
+
+pub(crate) fn disk_nearly_full(nearly_full: bool) {
+    gauge!(DISK_NEARLY_FULL).set(f64::from(u8::from(nearly_full)));
+}
+
+pub(crate) fn snapshot_made() {
+    counter!(SNAPSHOTS, "outcome" => "made").increment(1);
+}
+
+pub(crate) fn snapshot_failed() {
+    counter!(SNAPSHOTS, "outcome" => "failed").increment(1);
+}
+
+pub(crate) fn snapshot_behind(synced: Position, newest: Position) {
+    let bytes = synced.bytes().saturating_sub(newest.bytes());
+    gauge!(SNAPSHOT_BEHIND).set(f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)));
 }
 
 pub(crate) fn queue_full(requests: usize) {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use ::journal::{Position, RealDisk};
 use durable::make_folder;
 use iso8583::crypto::TdesKey;
 use iso8583_link::LinkConfigError;
@@ -28,6 +29,7 @@ use crate::host::Host;
 use crate::hsm::SoftwareHsm;
 use crate::office::{self, Office};
 use crate::sandbox::{self, SeedError};
+use crate::store::archive::Archive;
 use crate::store::journal::{Journal, OpenError};
 use crate::vault::{PROGRAM, Vault};
 
@@ -92,6 +94,24 @@ pub enum StartError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] OpenError),
+    /// A journal of before 0.2.
+    #[error(
+        "{path} is a journal of format 1, which this version does not read: move it away to begin \
+         anew, or go on with the version that wrote it"
+    )]
+    OldJournal {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The archive.
+    #[error("archive folder {path} cannot be made")]
+    Archive {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The cards of the sandbox.
     #[error("the sandbox cannot be filled")]
     Seed(#[from] SeedError),
@@ -183,29 +203,48 @@ fn open_books(config: &Config, reader: &Reader) -> Result<(Books, Journal), Star
         path: config.data.clone(),
         source,
     })?;
-    let mut books = Books::new(config.policy());
-    let (mut journal, replayed) = Journal::open(
-        &config.data.join(JOURNAL),
-        reader.vault.key_check(),
-        |record| books.apply(&record),
-    )?;
-    if replayed.cut > 0 {
+    let path = config.data.join(OLD_JOURNAL);
+    if path.is_file() {
+        return Err(StartError::OldJournal { path });
+    }
+    let ledger = config.data.join(LEDGER);
+    let disk = RealDisk::open(&ledger).map_err(OpenError::from)?;
+    let settings = config.store(reader.vault.key_check());
+    let opened = Journal::open(Arc::new(disk), settings, config.policy())?;
+    let (mut books, mut journal) = (opened.books, opened.journal);
+    let cut = opened.recovered.cut_bytes;
+    if cut > 0 {
         warn!(
-            bytes = replayed.cut,
-            "the journal ended in a torn block, which was cut off: none of it was answered"
+            bytes = cut,
+            "the journal ended in a torn tail, which was cut off: none of it was answered"
         );
     }
-    if config.sandbox && replayed.records == 0 {
+    journal
+        .keep(opened.keeper, archive(config, ledger)?)
+        .map_err(StartError::Thread)?;
+    if config.sandbox && books.cards_len() == 0 {
         let now = Now::from_clock(books.newest());
         sandbox::seed(&mut books, &mut journal, reader, now)?;
     }
     info!(
-        records = replayed.records,
+        snapshot = opened.snapshot.map(Position::bytes),
+        records = opened.recovered.records,
         cards = books.cards_len(),
         keys = books.keys_len(),
         "books are open"
     );
     Ok((books, journal))
+}
+
+fn archive(config: &Config, ledger: PathBuf) -> Result<Option<Archive>, StartError> {
+    let keep = config.journal.archive_keep;
+    if keep.is_zero() {
+        return Ok(None);
+    }
+    let path = config.data.join(ARCHIVE);
+    let archive = Archive::open(ledger, path.clone(), keep);
+    let archive = archive.map_err(|source| StartError::Archive { path, source })?;
+    Ok(Some(archive))
 }
 
 fn zone_key(config: &Config) -> Result<TdesKey, StartError> {
@@ -240,4 +279,9 @@ async fn listen(
     Ok((listener, bound))
 }
 
-const JOURNAL: &str = "journal";
+/// Of the data folder: segments and snapshots.
+pub(crate) const LEDGER: &str = "ledger";
+/// Of the data folder: segments that a start does not need.
+pub(crate) const ARCHIVE: &str = "archive";
+/// What the ledger was before 0.2: one file.
+const OLD_JOURNAL: &str = "journal";

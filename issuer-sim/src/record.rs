@@ -94,8 +94,8 @@ pub struct Charge {
 pub struct Decided {
     /// How the acquirer names it.
     pub trace: Trace,
-    /// Who forwarded it; `None` in journals of before this was asked.
-    pub forwarder: Option<Forwarder>,
+    /// Who forwarded it.
+    pub forwarder: Forwarder,
     /// What it is remembered by.
     pub keys: Keys,
     /// The card, if there is one.
@@ -121,6 +121,8 @@ pub struct Decided {
 pub struct Reversed {
     /// How the acquirer names it.
     pub trace: Trace,
+    /// Who forwarded it.
+    pub forwarder: Forwarder,
     /// What it is remembered by.
     pub keys: Keys,
     /// The card of the original, if it is known.

@@ -11,6 +11,8 @@ pub enum Refusal {
     Duplicate,
     /// The memory of keys is full: what cannot be remembered must not be done.
     NoRoomToRemember,
+    /// The disk is nearly full: what is left is for reversals.
+    NoRoomToRecord,
     /// No such card, or its check digit is wrong.
     UnknownCard,
     /// Reported lost.
@@ -65,7 +67,7 @@ impl Refusal {
     pub const fn code(self) -> ResponseCode {
         match self {
             Self::Duplicate => ResponseCode::DUPLICATE,
-            Self::NoRoomToRemember => ResponseCode::SYSTEM_MALFUNCTION,
+            Self::NoRoomToRemember | Self::NoRoomToRecord => ResponseCode::SYSTEM_MALFUNCTION,
             Self::UnknownCard | Self::Closed => ResponseCode::INVALID_CARD_NUMBER,
             Self::Lost => ResponseCode::LOST_CARD,
             Self::Stolen => ResponseCode::STOLEN_CARD,
@@ -94,6 +96,7 @@ impl Refusal {
             Self::Format(element) => Some(element),
             Self::Duplicate
             | Self::NoRoomToRemember
+            | Self::NoRoomToRecord
             | Self::UnknownCard
             | Self::Lost
             | Self::Stolen

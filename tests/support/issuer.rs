@@ -30,7 +30,9 @@ impl Issuer {
         let config = format!(
             "sandbox = true\ndata = {data:?}\nkey_file = {key_file:?}\n\
              [host]\nlisten = {host:?}\n[office]\nlisten = {office:?}\n\
-             [ledger]\nlines_per_card = 100000\n",
+             [ledger]\nlines_per_card = 100000\n\
+             [journal]\nsegment_bytes = 4194304\nsnapshot_bytes = 4194304\n\
+             low_water_bytes = 1048576\n",
         );
         std::fs::write(folder.join("issuer.toml"), config).unwrap();
         let keygen = [

@@ -46,7 +46,14 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ),
     (
         "issuer-sim",
-        &["durable", "iso8583", "iso8583-link", "keyfile", "telemetry"],
+        &[
+            "durable",
+            "iso8583",
+            "iso8583-link",
+            "journal",
+            "keyfile",
+            "telemetry",
+        ],
     ),
     ("van-sim", SIMULATOR),
     ("pos-sim", SIMULATOR),

@@ -3,7 +3,7 @@
 use iso8583::element::{ProcessingCode, TransactionType};
 
 use super::{Books, Hold, Inconsistent};
-use crate::card::{Card, CardIndex, Status};
+use crate::card::{Card, CardId, CardIndex, PanKey, Status};
 use crate::clock::Timestamp;
 use crate::dedupe::{Answered, Entry, Outcome};
 use crate::ledger::{Account, Line, LineKind, Posting};
@@ -40,7 +40,7 @@ impl Books {
             Event::Forwarded { key, by } => {
                 self.duplicates.forward(*key, *by);
                 if let Some(hold) = self.holds.get_mut(key) {
-                    hold.forwarder = Some(*by);
+                    hold.forwarder = *by;
                 }
                 Ok(())
             }
@@ -49,11 +49,7 @@ impl Books {
     }
 
     fn apply_issue(&mut self, new: &NewCard) -> Result<(), Inconsistent> {
-        if self.by_pan.contains_key(&new.pan_key) || self.by_id.contains_key(&new.id) {
-            return Err(Inconsistent::CardTwice);
-        }
-        let index =
-            CardIndex(u32::try_from(self.cards.len()).map_err(|_| Inconsistent::CardTwice)?);
+        let index = self.new_index(new.id, new.pan_key)?;
         self.cards.push(Card {
             id: new.id,
             pan_key: new.pan_key,
@@ -70,6 +66,15 @@ impl Books {
         self.by_id.insert(new.id, index);
         self.ledger.open_card();
         Ok(())
+    }
+
+    /// The place of the next card, if no other has its number or name.
+    pub(super) fn new_index(&self, id: CardId, pan: PanKey) -> Result<CardIndex, Inconsistent> {
+        if self.by_pan.contains_key(&pan) || self.by_id.contains_key(&id) {
+            return Err(Inconsistent::CardTwice);
+        }
+        let index = u32::try_from(self.cards.len()).map_err(|_| Inconsistent::CardTwice)?;
+        Ok(CardIndex(index))
     }
 
     fn apply_charge(&mut self, at: Timestamp, charge: &Charge) -> Result<(), Inconsistent> {
@@ -187,7 +192,7 @@ impl Books {
                 answer: reversed.answer,
                 card: reversed.card,
                 acquirer: reversed.trace.acquirer,
-                forwarder: None,
+                forwarder: reversed.forwarder,
                 standing: Effect::Nothing,
                 reversed: false,
             },

@@ -15,6 +15,15 @@ use crate::request::{CardNumber, Insistence, Operation, Reference, Request, poss
 use crate::reverse;
 use crate::trace::{Class, Forwarder, Key, Trace};
 
+/// Is there room for records?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// For whatever comes.
+    Ample,
+    /// What is left is kept for reversals, which give money back.
+    ForReversals,
+}
+
 impl Books {
     /// Decides a request, changes the books by it, and gives the record that must be durable
     /// before the answer leaves. No record: nothing changed, the answer may leave with the rest.
@@ -23,6 +32,20 @@ impl Books {
     /// [`Inconsistent`] where the books contradict themselves; nothing more may be decided then.
     pub fn handle(
         &mut self,
+        request: &Request,
+        now: Now,
+    ) -> Result<(Option<Record>, Answer), Inconsistent> {
+        self.handle_within(Room::Ample, request, now)
+    }
+
+    /// The same where there may be no room to record it: then what was answered is answered again,
+    /// reversals are decided, and all else is refused (96).
+    ///
+    /// # Errors
+    /// As of [`handle`](Self::handle).
+    pub fn handle_within(
+        &mut self,
+        room: Room,
         request: &Request,
         now: Now,
     ) -> Result<(Option<Record>, Answer), Inconsistent> {
@@ -42,7 +65,7 @@ impl Books {
             }
             Seen::Never => {}
         }
-        if let Some(refusal) = self.no_room(request).or_else(|| unbookable(request)) {
+        if let Some(refusal) = self.no_room(room, request).or_else(|| unbookable(request)) {
             return refused(refusal);
         }
         let event = match request.operation {
@@ -118,8 +141,7 @@ impl Books {
         let key = request.keys.key;
         let moved = match self.duplicates.get(key).map(|entry| entry.outcome) {
             Some(Outcome::Answered(answered)) => {
-                answered.standing != Effect::Nothing
-                    && answered.forwarder != Some(request.forwarder)
+                answered.standing != Effect::Nothing && answered.forwarder != request.forwarder
             }
             Some(Outcome::Tombstone | Outcome::Charged { .. }) | None => false,
         };
@@ -135,7 +157,7 @@ impl Books {
         Ok(Some(record))
     }
 
-    fn no_room(&self, request: &Request) -> Option<Refusal> {
+    fn no_room(&self, room: Room, request: &Request) -> Option<Refusal> {
         let purpose = match request.operation {
             Operation::Reversal { .. } => Purpose::Reversal,
             Operation::Purchase
@@ -146,6 +168,9 @@ impl Books {
             | Operation::DebitAdvice { .. }
             | Operation::CreditAdvice => Purpose::Request,
         };
+        if (purpose, room) == (Purpose::Request, Room::ForReversals) {
+            return Some(Refusal::NoRoomToRecord);
+        }
         // A reversal books to its original's acquirer, who has an account.
         let new_account =
             purpose == Purpose::Request && !self.ledger.has_room_for(request.trace.acquirer);
@@ -257,6 +282,7 @@ impl Books {
         let reversed = |card, original| {
             Ok(Ok(Reversed {
                 trace: request.trace,
+                forwarder: request.forwarder,
                 keys: request.keys,
                 card,
                 answer: accepted(request),
@@ -412,13 +438,10 @@ fn contradiction(
 }
 
 /// Only its acquirer, or the switch that forwarded it last, may have an original undone: of
-/// another switch's doubt the acquirer has long had an answer. Where the last is not known, any
-/// may: a reversal too many is told by the acquirer's totals, one too few by nobody.
-fn may_reverse(request: &Request, last: Option<Forwarder>) -> bool {
-    match (request.reversing_switch(), last) {
-        (Some(switch), Some(last)) => switch == last,
-        (None, _) | (_, None) => true,
-    }
+/// another switch's doubt the acquirer has long had an answer.
+fn may_reverse(request: &Request, last: Forwarder) -> bool {
+    let switch = request.reversing_switch();
+    switch.is_none_or(|switch| switch == last)
 }
 
 fn other_card(request: &Request, named: Option<CardIndex>, original: Option<CardIndex>) -> bool {
@@ -439,7 +462,7 @@ const fn accepted(request: &Request) -> Answer {
 fn decided(request: &Request, card: Option<CardIndex>, answer: Answer, effect: Effect) -> Decided {
     Decided {
         trace: request.trace,
-        forwarder: Some(request.forwarder),
+        forwarder: request.forwarder,
         keys: request.keys,
         card,
         processing_code: request.processing_code,

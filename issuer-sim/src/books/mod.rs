@@ -7,6 +7,7 @@
 mod apply;
 mod decide;
 mod office;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +24,9 @@ use crate::ledger::{Ledger, PostingError};
 use crate::money::{Minor, Overflow};
 use crate::trace::{Forwarder, Key};
 
+pub use decide::Room;
 pub use office::{CardView, ChargeRefusal, Charged, IssueRefusal, Overview, StatusRefusal};
+pub use state::{Counts, Part};
 
 /// What the books go by, from the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,14 +66,19 @@ pub struct Books {
 
 /// Money held for a pre-authorization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Hold {
-    card: CardIndex,
-    amount: Minor,
-    until: Timestamp,
-    second: Option<Key>,
-    approval: Option<ApprovalCode>,
+pub struct Hold {
+    /// Its card.
+    pub card: CardIndex,
+    /// How much is still held.
+    pub amount: Minor,
+    /// When it runs out.
+    pub until: Timestamp,
+    /// The second key of the request that placed it.
+    pub second: Option<Key>,
+    /// The approval it was given under.
+    pub approval: Option<ApprovalCode>,
     /// As of [`crate::dedupe::Answered::forwarder`].
-    forwarder: Option<Forwarder>,
+    pub forwarder: Forwarder,
 }
 
 /// Records and books do not fit: the journal is damaged or the program is wrong, and nothing more

@@ -274,20 +274,6 @@ fn a_decline_repeated_through_another_switch_leaves_no_record() {
 }
 
 #[test]
-fn what_was_decided_before_forwarders_were_recorded_any_switch_reverses() {
-    let mut world = World::with(100_000);
-    let original = purchase(1, 15_000);
-    world.send(&original.clone().through(11).build());
-    if let Some(Event::Decided(decided)) = world.records.last_mut().map(|it| &mut it.event) {
-        decided.forwarder = None;
-    }
-    world.books = world.replayed(policy());
-    let undo = reversal(1, &original.through(22).build());
-    assert_eq!(world.code(&undo.build()), "00");
-    assert_eq!(world.balance(), 100_000);
-}
-
-#[test]
 fn a_reversal_without_card_number_takes_its_originals() {
     let mut world = World::with(100_000);
     let original = purchase(1, 15_000).build();

@@ -81,7 +81,7 @@ pub(super) async fn issue(
         };
         let issued = office
             .desk
-            .ask(move |books, now| {
+            .ask_for_room(move |books, now| {
                 Ok(match books.issue(card, now)? {
                     Ok(record) => (vec![record], Ok(())),
                     Err(refusal) => (Vec::new(), Err(refusal)),
@@ -187,7 +187,7 @@ pub(super) async fn charge(
     let Json(order) = order?;
     let charged = office
         .desk
-        .ask(move |books, now| {
+        .ask_for_room(move |books, now| {
             let charge = |card| Charge {
                 card,
                 amount: Minor::new(order.amount),

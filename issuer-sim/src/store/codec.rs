@@ -18,7 +18,7 @@ use crate::trace::{Acquirer, Class, Forwarder, Key, Text, Trace};
 /// Bytes that are no record.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("not a record: {0} is missing or unknown")]
-pub struct NotARecord(&'static str);
+pub struct NotARecord(pub(super) &'static str);
 
 /// Appends the bytes of a record.
 pub fn encode(record: &Record, out: &mut Vec<u8>) {
@@ -49,8 +49,8 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
         }
         Event::Decided(decided) => {
             out.byte(TAG_DECIDED).timestamp(record.at);
-            out.maybe(decided.forwarder, Writer::forwarder)
-                .trace(&decided.trace)
+            out.trace(&decided.trace)
+                .forwarder(decided.forwarder)
                 .keys(&decided.keys)
                 .maybe(decided.card, Writer::card)
                 .bytes(decided.processing_code.as_bytes())
@@ -64,6 +64,7 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
         Event::Reversed(reversed) => {
             out.byte(TAG_REVERSED).timestamp(record.at);
             out.trace(&reversed.trace)
+                .forwarder(reversed.forwarder)
                 .keys(&reversed.keys)
                 .maybe(reversed.card, Writer::card)
                 .answer(&reversed.answer)
@@ -111,17 +112,14 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, &[u8]), NotARecord> {
         TAG_TRIES_RESET => Event::TriesReset {
             card: reader.card()?,
         },
-        TAG_DECIDED_FORWARDER_UNKNOWN => Event::Decided(reader.decided(None)?),
-        TAG_DECIDED => {
-            let forwarder = reader.maybe(Reader::forwarder)?;
-            Event::Decided(reader.decided(forwarder)?)
-        }
+        TAG_DECIDED => Event::Decided(reader.decided()?),
         TAG_FORWARDED => Event::Forwarded {
             key: reader.key()?,
             by: reader.forwarder()?,
         },
         TAG_REVERSED => Event::Reversed(Reversed {
             trace: reader.trace()?,
+            forwarder: reader.forwarder()?,
             keys: reader.keys()?,
             card: reader.maybe(Reader::card)?,
             answer: reader.answer()?,
@@ -133,46 +131,46 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, &[u8]), NotARecord> {
     Ok((Record { at, event }, reader.0))
 }
 
-struct Writer<'a>(&'a mut Vec<u8>);
+pub(super) struct Writer<'a>(pub(super) &'a mut Vec<u8>);
 
 impl Writer<'_> {
-    fn byte(&mut self, byte: u8) -> &mut Self {
+    pub(super) fn byte(&mut self, byte: u8) -> &mut Self {
         self.0.push(byte);
         self
     }
 
-    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.0.extend_from_slice(bytes);
         self
     }
 
-    fn text(&mut self, text: &[u8]) -> &mut Self {
+    pub(super) fn text(&mut self, text: &[u8]) -> &mut Self {
         // Texts are of bounded types; the longest, an encrypted card number, has 47 bytes.
         self.byte(u8::try_from(text.len()).unwrap_or(u8::MAX))
             .bytes(text)
     }
 
-    fn timestamp(&mut self, at: Timestamp) -> &mut Self {
+    pub(super) fn timestamp(&mut self, at: Timestamp) -> &mut Self {
         self.bytes(&at.millis().to_le_bytes())
     }
 
-    fn card(&mut self, card: CardIndex) -> &mut Self {
+    pub(super) fn card(&mut self, card: CardIndex) -> &mut Self {
         self.bytes(&card.0.to_le_bytes())
     }
 
-    fn forwarder(&mut self, forwarder: Forwarder) -> &mut Self {
+    pub(super) fn forwarder(&mut self, forwarder: Forwarder) -> &mut Self {
         self.bytes(&forwarder.0.to_le_bytes())
     }
 
-    fn amount(&mut self, amount: Minor) -> &mut Self {
+    pub(super) fn amount(&mut self, amount: Minor) -> &mut Self {
         self.bytes(&amount.units().to_le_bytes())
     }
 
-    fn number(&mut self, number: u32) -> &mut Self {
+    pub(super) fn number(&mut self, number: u32) -> &mut Self {
         self.bytes(&number.to_le_bytes())
     }
 
-    fn maybe<T>(
+    pub(super) fn maybe<T>(
         &mut self,
         value: Option<T>,
         write: impl for<'w> FnOnce(&'w mut Self, T) -> &'w mut Self,
@@ -183,7 +181,7 @@ impl Writer<'_> {
         }
     }
 
-    fn trace(&mut self, trace: &Trace) -> &mut Self {
+    pub(super) fn trace(&mut self, trace: &Trace) -> &mut Self {
         self.bytes(&trace.acquirer.0.to_le_bytes())
             .text(trace.terminal.as_bytes())
             .text(trace.merchant.as_bytes())
@@ -195,13 +193,13 @@ impl Writer<'_> {
             .text(trace.rrn.as_bytes())
     }
 
-    fn keys(&mut self, keys: &Keys) -> &mut Self {
+    pub(super) fn keys(&mut self, keys: &Keys) -> &mut Self {
         self.bytes(&keys.key.0)
             .maybe(keys.second, |out, key| out.bytes(&key.0))
             .bytes(&keys.fingerprint.0.0)
     }
 
-    fn answer(&mut self, answer: &Answer) -> &mut Self {
+    pub(super) fn answer(&mut self, answer: &Answer) -> &mut Self {
         self.bytes(answer.code.as_bytes())
             .maybe(answer.approval, |out, code| out.bytes(&code.0))
             .maybe(answer.settlement_date, |out, date| out.bytes(&date))
@@ -215,7 +213,7 @@ impl Writer<'_> {
         }
     }
 
-    fn effect(&mut self, effect: Effect) -> &mut Self {
+    pub(super) fn effect(&mut self, effect: Effect) -> &mut Self {
         match effect {
             Effect::Nothing => self.byte(0),
             Effect::Debit { card, suspense } => self.byte(1).amount(card).amount(suspense),
@@ -224,7 +222,7 @@ impl Writer<'_> {
         }
     }
 
-    fn original(&mut self, original: &Original) -> &mut Self {
+    pub(super) fn original(&mut self, original: &Original) -> &mut Self {
         match original {
             Original::Undone { key, taken_back } => self.byte(0).bytes(&key.0).effect(*taken_back),
             Original::NeverSeen(tombstones) => {
@@ -240,63 +238,66 @@ impl Writer<'_> {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], NotARecord> {
+    pub(super) fn array<const N: usize>(
+        &mut self,
+        what: &'static str,
+    ) -> Result<[u8; N], NotARecord> {
         let (array, rest) = self.0.split_first_chunk().ok_or(NotARecord(what))?;
         self.0 = rest;
         Ok(*array)
     }
 
-    fn byte(&mut self, what: &'static str) -> Result<u8, NotARecord> {
+    pub(super) fn byte(&mut self, what: &'static str) -> Result<u8, NotARecord> {
         self.array::<1>(what).map(|[byte]| byte)
     }
 
-    fn text(&mut self) -> Result<&'a [u8], NotARecord> {
+    pub(super) fn text(&mut self) -> Result<&'a [u8], NotARecord> {
         let length = usize::from(self.byte("text")?);
         let (text, rest) = self.0.split_at_checked(length).ok_or(NotARecord("text"))?;
         self.0 = rest;
         Ok(text)
     }
 
-    fn short<const N: usize>(&mut self) -> Result<Text<N>, NotARecord> {
+    pub(super) fn short<const N: usize>(&mut self) -> Result<Text<N>, NotARecord> {
         Text::new(self.text()?).ok_or(NotARecord("text"))
     }
 
-    fn timestamp(&mut self) -> Result<Timestamp, NotARecord> {
+    pub(super) fn timestamp(&mut self) -> Result<Timestamp, NotARecord> {
         self.array("time")
             .map(|bytes| Timestamp::from_millis(i64::from_le_bytes(bytes)))
     }
 
-    fn card(&mut self) -> Result<CardIndex, NotARecord> {
+    pub(super) fn card(&mut self) -> Result<CardIndex, NotARecord> {
         self.number().map(CardIndex)
     }
 
-    fn key(&mut self) -> Result<Key, NotARecord> {
+    pub(super) fn key(&mut self) -> Result<Key, NotARecord> {
         self.array("key").map(Key)
     }
 
-    fn forwarder(&mut self) -> Result<Forwarder, NotARecord> {
+    pub(super) fn forwarder(&mut self) -> Result<Forwarder, NotARecord> {
         let id = self.array("forwarder").map(u64::from_le_bytes)?;
         Ok(Forwarder(id))
     }
 
-    fn amount(&mut self) -> Result<Minor, NotARecord> {
+    pub(super) fn amount(&mut self) -> Result<Minor, NotARecord> {
         self.array("amount")
             .map(|bytes| Minor::new(i64::from_le_bytes(bytes)))
     }
 
-    fn number(&mut self) -> Result<u32, NotARecord> {
+    pub(super) fn number(&mut self) -> Result<u32, NotARecord> {
         self.array("number").map(u32::from_le_bytes)
     }
 
-    fn expiry(&mut self) -> Result<Expiry, NotARecord> {
+    pub(super) fn expiry(&mut self) -> Result<Expiry, NotARecord> {
         let yymm = u16::from_le_bytes(self.array("expiry")?);
         Expiry::new(yymm / 100, yymm % 100).ok_or(NotARecord("expiry"))
     }
 
-    fn maybe<T>(
+    pub(super) fn maybe<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, NotARecord>,
     ) -> Result<Option<T>, NotARecord> {
@@ -307,7 +308,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn trace(&mut self) -> Result<Trace, NotARecord> {
+    pub(super) fn trace(&mut self) -> Result<Trace, NotARecord> {
         Ok(Trace {
             acquirer: Acquirer(u64::from_le_bytes(self.array("acquirer")?)),
             terminal: self.short()?,
@@ -321,7 +322,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn keys(&mut self) -> Result<Keys, NotARecord> {
+    pub(super) fn keys(&mut self) -> Result<Keys, NotARecord> {
         Ok(Keys {
             key: self.key()?,
             second: self.maybe(Self::key)?,
@@ -329,10 +330,10 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn decided(&mut self, forwarder: Option<Forwarder>) -> Result<Decided, NotARecord> {
+    pub(super) fn decided(&mut self) -> Result<Decided, NotARecord> {
         Ok(Decided {
-            forwarder,
             trace: self.trace()?,
+            forwarder: self.forwarder()?,
             keys: self.keys()?,
             card: self.maybe(Self::card)?,
             processing_code: ProcessingCode::try_from(
@@ -348,7 +349,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn answer(&mut self) -> Result<Answer, NotARecord> {
+    pub(super) fn answer(&mut self) -> Result<Answer, NotARecord> {
         Ok(Answer {
             code: ResponseCode::try_from(self.array::<2>("response code")?.as_slice())
                 .map_err(|_| NotARecord("response code"))?,
@@ -364,7 +365,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn effect(&mut self) -> Result<Effect, NotARecord> {
+    pub(super) fn effect(&mut self) -> Result<Effect, NotARecord> {
         Ok(match self.byte("effect")? {
             0 => Effect::Nothing,
             1 => Effect::Debit {
@@ -382,7 +383,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn original(&mut self) -> Result<Original, NotARecord> {
+    pub(super) fn original(&mut self) -> Result<Original, NotARecord> {
         match self.byte("original")? {
             0 => Ok(Original::Undone {
                 key: self.key()?,
@@ -405,14 +406,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-const fn product_code(product: Product) -> u8 {
+pub(super) const fn product_code(product: Product) -> u8 {
     match product {
         Product::Anonymous => 0,
         Product::Load => 1,
     }
 }
 
-const fn product(code: u8) -> Result<Product, NotARecord> {
+pub(super) const fn product(code: u8) -> Result<Product, NotARecord> {
     match code {
         0 => Ok(Product::Anonymous),
         1 => Ok(Product::Load),
@@ -420,7 +421,7 @@ const fn product(code: u8) -> Result<Product, NotARecord> {
     }
 }
 
-const fn channel_code(channel: Channel) -> u8 {
+pub(super) const fn channel_code(channel: Channel) -> u8 {
     match channel {
         Channel::Cash => 0,
         Channel::Transfer => 1,
@@ -429,7 +430,7 @@ const fn channel_code(channel: Channel) -> u8 {
     }
 }
 
-const fn channel(code: u8) -> Result<Channel, NotARecord> {
+pub(super) const fn channel(code: u8) -> Result<Channel, NotARecord> {
     match code {
         0 => Ok(Channel::Cash),
         1 => Ok(Channel::Transfer),
@@ -439,7 +440,7 @@ const fn channel(code: u8) -> Result<Channel, NotARecord> {
     }
 }
 
-const fn status_code(status: Status) -> u8 {
+pub(super) const fn status_code(status: Status) -> u8 {
     match status {
         Status::Active => 0,
         Status::NotActive => 1,
@@ -450,7 +451,7 @@ const fn status_code(status: Status) -> u8 {
     }
 }
 
-const fn status(code: u8) -> Result<Status, NotARecord> {
+pub(super) const fn status(code: u8) -> Result<Status, NotARecord> {
     match code {
         0 => Ok(Status::Active),
         1 => Ok(Status::NotActive),
@@ -466,11 +467,10 @@ const TAG_CARD_ISSUED: u8 = 1;
 const TAG_CARD_CHARGED: u8 = 2;
 const TAG_STATUS_CHANGED: u8 = 3;
 const TAG_TRIES_RESET: u8 = 4;
-const TAG_DECIDED_FORWARDER_UNKNOWN: u8 = 5;
+const TAG_DECIDED: u8 = 5;
 const TAG_REVERSED: u8 = 6;
 const TAG_HOLD_EXPIRED: u8 = 7;
-const TAG_DECIDED: u8 = 8;
-const TAG_FORWARDED: u8 = 9;
+const TAG_FORWARDED: u8 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -495,24 +495,8 @@ mod tests {
         assert!(rest.is_empty());
         assert_eq!(
             tags.into_iter().collect::<Vec<_>>(),
-            [1, 2, 3, 4, 6, 7, 8, 9]
+            [1, 2, 3, 4, 5, 6, 7, 8]
         );
-    }
-
-    #[test]
-    fn a_decision_of_before_forwarders_were_recorded_is_read() {
-        let mut world = World::with(1_000);
-        world.send(&purchase(1, 10).build());
-        let mut record = world.records.pop().unwrap();
-        if let Event::Decided(decided) = &mut record.event {
-            decided.forwarder = None;
-        }
-        let mut bytes = Vec::new();
-        encode(&record, &mut bytes);
-        // Tag, time, and then no flag for a forwarder.
-        assert_eq!((bytes[0], bytes.remove(9)), (TAG_DECIDED, 0));
-        bytes[0] = 5;
-        assert_eq!(decode(&bytes), Ok((record, &[][..])));
     }
 
     #[test]

@@ -50,7 +50,9 @@ fn nothing_secret_is_in_the_journal() {
     acquirer.ask(&swiped(purchase(1, 1_000), Some("1234")));
     acquirer.ask(&purchase(2, 1_000));
     world.stop();
-    let bytes = fs::read(world.journal()).unwrap();
+    let files = fs::read_dir(world.ledger()).unwrap();
+    let files = files.map(|file| fs::read(file.unwrap().path()).unwrap());
+    let bytes = files.collect::<Vec<_>>().concat();
     let contains = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
     assert!(contains(b"MALL00000000001"));
     assert!(!contains(SANDBOX_CARD.as_bytes()));
@@ -122,8 +124,81 @@ fn outside_the_sandbox_a_zone_key_must_be_named_and_there_is_no_silence() {
 fn a_sandbox_with_data_stays_as_it_was() {
     let mut world = World::new();
     world.connect().ask(&purchase(1, 15_000));
-    let length = fs::metadata(world.journal()).unwrap().len();
+    let books = world.office("GET /v1/trial-balance", None);
     world.start();
     assert_eq!(world.available(), 485_000);
-    assert_eq!(fs::metadata(world.journal()).unwrap().len(), length);
+    assert_eq!(world.office("GET /v1/trial-balance", None), books);
+}
+
+#[test]
+fn a_restart_begins_with_a_snapshot_and_reads_what_is_behind_it() {
+    let mut world = World::new();
+    world.stop();
+    let mut config = world.config();
+    config.journal.snapshot_bytes = 1 << 20;
+    world.start_as(config.clone());
+    let ledger = world.ledger();
+    let snapshots = || {
+        let files = fs::read_dir(&ledger).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".snapshot")).count()
+    };
+    // The cards alone are more than a snapshot is made for.
+    let began = std::time::Instant::now();
+    while snapshots() == 0 {
+        assert!(began.elapsed().as_secs() < 30, "no snapshot is made");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let bought = purchase(1, 15_000);
+    let first = world.connect().ask(&bought);
+    world.start_as(config);
+    assert_eq!(world.connect().ask(&bought), first);
+    assert_eq!(world.available(), 485_000);
+    assert_eq!(code(&world.connect().ask(&reversal(&bought))), "00");
+    assert_eq!(world.available(), 500_000);
+    let (_, trial) = world.office("GET /v1/trial-balance", None);
+    assert_eq!(
+        (&trial["balanced"], &trial["cards"]),
+        (&true.into(), &10_001.into())
+    );
+}
+
+#[test]
+fn a_nearly_full_disk_answers_96_and_takes_reversals() {
+    let mut world = World::new();
+    let bought = purchase(1, 15_000);
+    assert_eq!(code(&world.connect().ask(&bought)), "00");
+    world.stop();
+    let mut config = world.config();
+    // More than any disk has.
+    config.journal.low_water_bytes = 1 << 60;
+    world.start_as(config);
+    let mut acquirer = world.connect();
+    assert_eq!(code(&acquirer.ask(&purchase(2, 1_000))), "96");
+    assert_eq!(
+        code(&acquirer.ask(&bought)),
+        "00",
+        "a repeat is still a repeat"
+    );
+    assert_eq!(code(&acquirer.ask(&reversal(&bought))), "00");
+    assert_eq!(world.available(), 500_000);
+    let body = serde_json::json!({ "password": "1234" });
+    let (status, problem) = world.office("POST /v1/cards", Some(body));
+    assert_eq!(
+        (status, &problem["detail"]),
+        (503, &"the disk of the ledger is nearly full".into())
+    );
+}
+
+#[test]
+fn a_journal_of_before_is_refused_with_what_to_do() {
+    let mut world = World::new();
+    world.stop();
+    let old = world.folder.path().join("data").join("journal");
+    fs::write(&old, "PANSORIJ").unwrap();
+    let error = world.try_start(world.config()).unwrap_err().to_string();
+    let expected = format!("{} is a journal of format 1", old.display());
+    assert!(error.starts_with(&expected), "{error}");
+    assert!(error.contains("move it away to begin anew"), "{error}");
+    assert_eq!(fs::read(&old).unwrap(), b"PANSORIJ", "left as it was");
 }

@@ -57,6 +57,8 @@ impl World {
         config.host.listen.set_port(0);
         config.office.listen.set_port(0);
         config.host.drain = Duration::from_millis(100);
+        config.journal.segment_bytes = 4 << 20;
+        config.journal.low_water_bytes = 1 << 20;
         config
     }
 
@@ -74,9 +76,13 @@ impl World {
     }
 
     pub(crate) fn start(&mut self) {
+        self.start_as(self.config());
+    }
+
+    pub(crate) fn start_as(&mut self, config: Config) {
         self.stop();
         let shutdown = CancellationToken::new();
-        let running = self.start_until(self.config(), shutdown.clone()).unwrap();
+        let running = self.start_until(config, shutdown.clone()).unwrap();
         self.running = Some((running, shutdown));
     }
 
@@ -87,8 +93,9 @@ impl World {
         }
     }
 
-    pub(crate) fn journal(&self) -> PathBuf {
-        self.folder.path().join("data").join("journal")
+    /// Segments and snapshots.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.folder.path().join("data").join("ledger")
     }
 
     pub(crate) fn host_address(&self) -> SocketAddr {
