@@ -1,5 +1,7 @@
-//! The command line: `issuer-sim [flags]`, `issuer-sim keygen --key-file F`.
+//! The command line: `issuer-sim [flags]`, `issuer-sim keygen --key-file F`,
+//! `issuer-sim journal verify | dump | replay`.
 
+use std::io::{BufWriter, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,18 +12,20 @@ use clap::{Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::inspect::Ledger;
 use crate::metrics;
-use crate::program::{self, Services};
+use crate::program::{self, ARCHIVE, LEDGER, Services};
+use crate::vault::Vault;
 
 /// The financial system: anonymous prepaid cards on a durable ledger.
 #[derive(Debug, Parser)]
 #[command(name = "issuer-sim", version)]
 pub(crate) struct Arguments {
     /// Configuration file; every option is in issuer.example.toml.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// Folder of the journal.
-    #[arg(long, value_name = "DIR")]
+    /// Folder of the ledger.
+    #[arg(long, value_name = "DIR", global = true)]
     data: Option<PathBuf>,
     /// Address of the host link.
     #[arg(long, value_name = "ADDRESS")]
@@ -46,6 +50,22 @@ pub(crate) struct Arguments {
 enum Command {
     /// Make a key file.
     Keygen,
+    /// Look into a ledger that no issuer has open; nothing is changed, nothing secret shown.
+    Journal {
+        #[command(subcommand)]
+        look: Look,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Look {
+    /// Read every segment and snapshot, archive and all; fails where one is damaged.
+    Verify,
+    /// Print every record as a line of JSON.
+    Dump,
+    /// Build the books as a start does, and from the first record if it is there; fails where the
+    /// two differ.
+    Replay,
 }
 
 impl Arguments {
@@ -90,8 +110,10 @@ pub fn main_with_args() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = arguments.config()?;
-    if let Some(Command::Keygen) = arguments.command {
-        return Ok(keyfile::generate(&config.key_file)?);
+    match arguments.command {
+        Some(Command::Keygen) => return Ok(keyfile::generate(&config.key_file)?),
+        Some(Command::Journal { look }) => return inspect(&config, look),
+        None => {}
     }
     if arguments.check_config {
         #[expect(clippy::print_stdout, reason = "what was asked for")]
@@ -105,6 +127,22 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .build()
         .context("no runtime")?
         .block_on(serve(config))
+}
+
+fn inspect(config: &Config, look: Look) -> anyhow::Result<()> {
+    let identity = Vault::open(&config.key_file)?.key_check();
+    let (ledger, archive) = (config.data.join(LEDGER), config.data.join(ARCHIVE));
+    let ledger = Ledger::open(&ledger, &archive, identity, config.policy())?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    match look {
+        Look::Verify => ledger.verify(&mut out)?,
+        Look::Dump => ledger.dump(&mut out)?,
+        Look::Replay => ledger.replay(&mut out)?,
+    }
+    match out.flush() {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {

@@ -17,7 +17,7 @@
 //! - [`desk`]: the one thread that owns the books
 //! - [`handler`], [`host`]: ISO 8583 in and out; [`office`]: HTTP
 //! - [`faults`], [`sandbox`], [`numbers`]: the sandbox
-//! - [`program`], [`config`], [`metrics`]: starting and watching it
+//! - [`program`], [`config`], [`metrics`]: starting and watching it; `inspect`: its ledger, at rest
 //!
 //! # The way of an authorization
 //! [`host`] reads a batch off its socket, [`handler`] makes requests of it, [`desk`] takes the
@@ -37,6 +37,7 @@ pub mod faults;
 pub mod handler;
 pub mod host;
 pub mod hsm;
+mod inspect;
 #[cfg(test)]
 mod kit;
 pub mod ledger;

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use ::journal::{Disk, DiskFile, Position};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::codec::NotARecord;
@@ -161,6 +162,18 @@ pub(crate) fn write(
     disk.rename(UNFINISHED, &name)?;
     disk.sync_names()?;
     Ok(file.offset)
+}
+
+/// SHA-256 of all that a snapshot of these books would hold.
+pub(crate) fn digest(books: &Books) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    let mut bytes = Vec::new();
+    for part in books.parts() {
+        bytes.clear();
+        parts::encode(&part, &mut bytes);
+        digest.update(&bytes);
+    }
+    digest.finalize().into()
 }
 
 /// Removes a file; it may be gone already.
