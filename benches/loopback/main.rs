@@ -44,6 +44,9 @@ struct Args {
     /// One round of a twentieth of a second each: does it work?
     #[arg(long)]
     test: bool,
+    /// Only the loads whose name begins so.
+    #[arg(long, default_value = "")]
+    load: String,
     /// What `cargo bench` gives; without it this is a test, as with criterion.
     #[arg(long, hide = true)]
     bench: bool,
@@ -98,7 +101,7 @@ fn main() -> anyhow::Result<ExitCode> {
     {
         return Ok(ExitCode::SUCCESS);
     }
-    let table = measure(&timing, rounds)?;
+    let table = measure(&timing, rounds, &args.load)?;
     writeln!(std::io::stdout(), "{table}")?;
     Ok(if table.all_right() {
         ExitCode::SUCCESS
@@ -133,7 +136,7 @@ struct Target<'a> {
     watched: &'a Process,
 }
 
-fn measure(timing: &Timing, rounds: u64) -> anyhow::Result<Table> {
+fn measure(timing: &Timing, rounds: u64, named: &str) -> anyhow::Result<Table> {
     let responder = Process::start(&["--role", "responder"])?;
     let issuer = responder.address.to_string();
     let switch = Process::start(&["--role", "switch", "--issuer", &issuer])?;
@@ -158,7 +161,7 @@ fn measure(timing: &Timing, rounds: u64) -> anyhow::Result<Table> {
     }
     let mut table = Table::default();
     for round in 1..=rounds {
-        for load in &LOADS {
+        for load in LOADS.iter().filter(|load| load.name.starts_with(named)) {
             for target in &targets {
                 let numbered = numbers.by_ref().take(load.connections);
                 let connections = numbered
