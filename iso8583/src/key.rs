@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use std::collections::{HashMap, HashSet};
 
 use crate::message::Message;
 
@@ -12,6 +13,11 @@ pub struct FieldKey {
     len: u8,
     bytes: [u8; Self::MAX],
 }
+
+/// A map by keys, which peers choose: hashed with a seed of the process.
+pub type KeyMap<V> = HashMap<FieldKey, V, foldhash::fast::RandomState>;
+/// A set of keys, hashed in the same way.
+pub type KeySet = HashSet<FieldKey, foldhash::fast::RandomState>;
 
 impl FieldKey {
     /// Room for every value of DE 7, 11, 12, 13, 32, 37, 41 and 42 at its longest, each behind a

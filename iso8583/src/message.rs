@@ -1,6 +1,6 @@
 //! A message as values: MTI, header and data elements, independent of any dialect.
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroizing, zeroize_bytes};
 
 use crate::bitmap::Bitmap;
 use crate::element::{Pan, Track2};
@@ -30,9 +30,28 @@ pub struct Message {
     present: Bitmap,
     /// Where each present element's value lies in `values`, ascending by data element.
     spans: Vec<Span>,
-    values: Zeroizing<Vec<u8>>,
+    values: Values,
     /// The wire form of what its dialect would write otherwise, by data element.
     kept: Option<Box<Kept>>,
+}
+
+/// The bytes of all values. What was ever in them is zeroed: all of it when they are dropped, what
+/// is taken out at once.
+#[derive(Clone)]
+struct Values(Vec<u8>);
+
+impl Values {
+    /// Takes the last bytes out.
+    fn truncate(&mut self, len: usize) {
+        zeroize_bytes(self.0.get_mut(len..).unwrap_or_default());
+        self.0.truncate(len);
+    }
+}
+
+impl Drop for Values {
+    fn drop(&mut self) {
+        zeroize_bytes(&mut self.0);
+    }
 }
 
 /// Data elements (0 and 1: what is before them) as they stood on the wire.
@@ -67,7 +86,7 @@ impl Message {
     pub(crate) fn received(mti: Mti, bytes: &[u8]) -> Self {
         // What stands in hex is appended, and so is what is set later.
         let mut message = Self::with_room(mti, bytes.len() + bytes.len() / 2 + 64);
-        message.values.extend_from_slice(bytes);
+        message.values.0.extend_from_slice(bytes);
         message
     }
 
@@ -78,7 +97,7 @@ impl Message {
             mti,
             present: Bitmap::EMPTY,
             spans: Vec::with_capacity(FIELDS_CAPACITY),
-            values: Zeroizing::new(Vec::with_capacity(bytes)),
+            values: Values(Vec::with_capacity(bytes)),
             kept: None,
         }
     }
@@ -124,7 +143,7 @@ impl Message {
             return None;
         }
         let span = self.spans.get(self.present.rank(de))?;
-        self.values.get(span.range())
+        self.values.0.get(span.range())
     }
 
     /// The same as text; None also where the value is not text. **In clear.**
@@ -139,15 +158,15 @@ impl Message {
         self.present
             .iter()
             .zip(&self.spans)
-            .filter_map(|(de, span)| Some((de, self.values.get(span.range())?)))
+            .filter_map(|(de, span)| Some((de, self.values.0.get(span.range())?)))
     }
 
     /// Sets a data element to a canonical value. The dialect checks it when the message is encoded.
     ///
     /// DE 0, 1 and numbers above 192 are no fields and are ignored.
     pub fn set(&mut self, de: u8, value: &[u8]) -> &mut Self {
-        let start = self.values.len();
-        self.values.extend_from_slice(value);
+        let start = self.values.0.len();
+        self.values.0.extend_from_slice(value);
         self.forget_wire(de);
         self.place(de, start, value.len());
         self
@@ -190,7 +209,7 @@ impl Message {
     /// All values as they lie, and where each lies among them, ascending by data element.
     pub(crate) fn laid_out(&self) -> (&[u8], impl Iterator<Item = (u8, core::ops::Range<usize>)>) {
         let places = self.spans.iter().map(|span| span.range());
-        (&self.values, self.present.iter().zip(places))
+        (&self.values.0, self.present.iter().zip(places))
     }
 
     /// Was the wire form of anything kept?
@@ -199,8 +218,8 @@ impl Message {
     }
 
     /// Bytes of all values, and of what lies between them.
-    pub(crate) fn values_len(&self) -> usize {
-        self.values.len()
+    pub(crate) const fn values_len(&self) -> usize {
+        self.values.0.len()
     }
 
     /// Lets the codec write a value in place; what it wrote is taken back where it fails.
@@ -209,10 +228,10 @@ impl Message {
         de: u8,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let start = self.values.len();
-        match write(&mut self.values) {
+        let start = self.values.0.len();
+        match write(&mut self.values.0) {
             Ok(()) => {
-                self.place(de, start, self.values.len() - start);
+                self.place(de, start, self.values.0.len() - start);
                 Ok(())
             }
             Err(error) => {
@@ -252,9 +271,60 @@ impl Message {
     /// Copies a data element of another message, or removes it where the other has none.
     pub fn copy(&mut self, de: u8, from: &Self) -> &mut Self {
         match from.field(de) {
+            // As it was mostly: what stays where it lies is encoded together with its neighbours.
+            Some(value) if self.kept.is_none() && self.field(de) == Some(value) => self,
             Some(value) => self.set(de, value),
             None => self.remove(de),
         }
+    }
+
+    /// The same message without some of its data elements: nothing of those is copied.
+    #[must_use]
+    pub fn without(&self, left_out: Bitmap) -> Self {
+        // Room for a few that are set later.
+        let mut copy = Self::with_room(self.mti, self.values.0.len() + 64);
+        copy.header = self.header;
+        let mut run = 0..0;
+        for (de, span) in self.present.iter().zip(&self.spans) {
+            if left_out.contains(de) {
+                continue;
+            }
+            let place = span.range();
+            // Neighbours are copied in one piece.
+            if place.start != run.end {
+                copy.values
+                    .0
+                    .extend_from_slice(self.values.0.get(run).unwrap_or_default());
+                run = place.start..place.start;
+            }
+            let start = copy.values.0.len() + run.len();
+            run.end = place.end;
+            copy.push_received(de, start, start + place.len());
+        }
+        copy.values
+            .0
+            .extend_from_slice(self.values.0.get(run).unwrap_or_default());
+        let kept = self.kept.iter().flat_map(|kept| kept.iter());
+        for (de, wire) in kept.filter(|(de, _)| !left_out.contains(*de)) {
+            copy.keep_wire(*de, wire);
+        }
+        copy
+    }
+
+    /// Cuts a value off behind so many bytes, and wipes the rest of it.
+    pub fn shorten(&mut self, de: u8, len: usize) -> &mut Self {
+        let rank = self.present.rank(de);
+        if self.present.contains(de)
+            && let Some(span) = self.spans.get_mut(rank)
+            && let Some(rest) = self.values.0.get_mut(span.range())
+            && let Some(rest) = rest.get_mut(len..)
+            && let Ok(len) = u32::try_from(len)
+        {
+            zeroize_bytes(rest);
+            span.len = len;
+            self.forget_wire(de);
+        }
+        self
     }
 
     /// Removes a data element and wipes its value.
@@ -287,9 +357,9 @@ impl Message {
 
     fn wipe(&mut self, rank: usize) {
         if let Some(span) = self.spans.get(rank)
-            && let Some(old) = self.values.get_mut(span.range())
+            && let Some(old) = self.values.0.get_mut(span.range())
         {
-            zeroize::Zeroize::zeroize(old);
+            zeroize_bytes(old);
         }
     }
 }
@@ -342,8 +412,38 @@ mod tests {
         message.set(2, b"9999990100000005").remove(3);
         assert_eq!(message.text(2), Some("9999990100000005"));
         assert!(!message.has(3));
-        let clear = String::from_utf8_lossy(&message.values).into_owned();
+        let clear = String::from_utf8_lossy(&message.values.0).into_owned();
         assert!(!clear.contains("4111"), "{clear}");
+    }
+
+    #[test]
+    fn a_copy_without_some_fields_holds_no_byte_of_them() {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message
+            .set(2, b"9999990100000005")
+            .set(35, b"4111111111111111=3012")
+            .set(11, b"000123")
+            .set(90, b"x")
+            .set(3, b"000000");
+        let copy = message.without(Bitmap::of(&[35, 52]));
+        let mut expected = message.clone();
+        expected.remove(35);
+        assert_eq!(copy, expected);
+        let clear = String::from_utf8_lossy(&copy.values.0).into_owned();
+        assert!(!clear.contains("4111"), "{clear}");
+    }
+
+    #[test]
+    fn a_shortened_field_keeps_its_beginning_and_the_rest_is_wiped() {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message.set(48, b"01001A04011secret").set(49, b"410");
+        message.shorten(48, 6).shorten(49, 4).shorten(50, 0);
+        assert_eq!(
+            (message.text(48), message.text(49)),
+            (Some("01001A"), Some("410"))
+        );
+        let clear = String::from_utf8_lossy(&message.values.0).into_owned();
+        assert!(!clear.contains("secret"), "{clear}");
     }
 
     #[test]

@@ -66,8 +66,7 @@ impl Message {
     /// Sets DE 48 to the tags of a request's that an answer repeats; another layout is left out,
     /// for it may hold what must not go back.
     fn repeat_private(&mut self, private: &[u8]) -> &mut Self {
-        let private = PrivateData::parse(private).ok();
-        match private.and_then(|private| private.echo()) {
+        match PrivateData::echo_of(private) {
             Some(echo) => self.set(48, &echo),
             None => self,
         }

@@ -3,10 +3,6 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use nom::Parser;
-use nom::bytes::complete::take;
-use nom::combinator::{all_consuming, map_opt};
-use nom::multi::{length_data, many0};
 use thiserror::Error;
 
 use crate::element::{number, twelve_digits};
@@ -40,21 +36,51 @@ impl<'a> PrivateData<'a> {
     /// [`PrivateDataError::OtherLayout`] where it is not made this way (another VAN's own layout,
     /// say), [`PrivateDataError::RepeatedTag`] where it is but names a tag twice.
     pub fn parse(value: &'a [u8]) -> Result<Self, PrivateDataError> {
-        let tag = map_opt(take(2_usize), |tag| u8::try_from(number(tag)?).ok());
-        let length = map_opt(take(3_usize), |len| usize::try_from(number(len)?).ok());
-        let (_, tags) = all_consuming(many0((tag, length_data(length))))
-            .parse(value)
-            .map_err(|_: nom::Err<nom::error::Error<&[u8]>>| PrivateDataError::OtherLayout)?;
+        Self::check(value)?;
+        let tags = Tags(value).filter_map(|tag| tag.ok());
+        Ok(Self(tags.map(|(tag, value)| (tag, value.into())).collect()))
+    }
+
+    /// Is it one that [`PrivateData::parse`] reads? Nothing is allocated.
+    ///
+    /// # Errors
+    /// Those of [`PrivateData::parse`].
+    pub fn check(value: &[u8]) -> Result<(), PrivateDataError> {
         let mut seen = 0_u128;
-        for (tag, _) in &tags {
+        let mut repeated = None;
+        for tag in Tags(value) {
+            let (tag, _) = tag?;
             let bit = 1_u128 << tag;
             if seen & bit != 0 {
-                return Err(PrivateDataError::RepeatedTag(*tag));
+                repeated = repeated.or(Some(tag));
             }
             seen |= bit;
         }
-        let tags = tags.into_iter();
-        Ok(Self(tags.map(|(tag, value)| (tag, value.into())).collect()))
+        match repeated {
+            Some(tag) => Err(PrivateDataError::RepeatedTag(tag)),
+            None => Ok(()),
+        }
+    }
+
+    /// Of an element as it stands, the tags an answer repeats (01 to 03 and 14): borrowed where
+    /// they are its beginning. None where there are none, or the element cannot be read.
+    #[must_use]
+    pub fn echo_of(value: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        Self::check(value).ok()?;
+        let is_echoed = |tag: &u8| Self::ECHOED.contains(tag);
+        let mut tags = Tags(value);
+        let mut begins = 0;
+        while let Some(Ok((tag, inside))) = tags.next()
+            && is_echoed(&tag)
+        {
+            begins += Tags::HEAD + inside.len();
+        }
+        let mut rest = tags.filter_map(|tag| tag.ok());
+        if rest.any(|(tag, _)| is_echoed(&tag)) {
+            return Self::parse(value).ok()?.echo().map(Cow::Owned);
+        }
+        let beginning = value.get(..begins)?;
+        (!beginning.is_empty()).then_some(Cow::Borrowed(beginning))
     }
 
     /// A tag's value.
@@ -100,6 +126,36 @@ impl<'a> PrivateData<'a> {
     }
 }
 
+/// The tags of an element one after the other; an error, and then none, where it is of another
+/// layout.
+struct Tags<'a>(&'a [u8]);
+
+impl Tags<'_> {
+    /// Bytes before a value.
+    const HEAD: usize = 5;
+}
+
+impl<'a> Iterator for Tags<'a> {
+    type Item = Result<(u8, &'a [u8]), PrivateDataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let rest = core::mem::take(&mut self.0);
+        let tag = rest.split_first_chunk::<{ Tags::HEAD }>().and_then(
+            |([tens, ones, length @ ..], rest)| {
+                let tag = u8::try_from(number(&[*tens, *ones])?).ok()?;
+                let (value, rest) =
+                    rest.split_at_checked(usize::try_from(number(length)?).ok()?)?;
+                self.0 = rest;
+                Some((tag, value))
+            },
+        );
+        Some(tag.ok_or(PrivateDataError::OtherLayout))
+    }
+}
+
 impl fmt::Debug for PrivateData<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tags = self.tags().map(|(tag, _)| tag);
@@ -137,6 +193,32 @@ mod tests {
             echo,
             b"01008MALL000102019ORD-20260315-00007703010CUST000042"
         );
+    }
+
+    #[test]
+    fn what_is_echoed_of_an_element_as_it_stands_is_what_is_echoed_of_its_tags() {
+        for (value, borrowed) in [
+            (GOLDEN, true),
+            (b"01001A14003123", true),
+            (b"01001A04001B14003123", false),
+            (b"04001B01001A", false),
+            (b"04001B", false),
+            (b"01001A01001B", false),
+            (b"01001A14", false),
+            (b"", false),
+        ] {
+            let echo = PrivateData::echo_of(value);
+            let parsed = PrivateData::parse(value).ok();
+            assert_eq!(
+                echo.as_deref(),
+                parsed.and_then(|parsed| parsed.echo()).as_deref()
+            );
+            assert_eq!(
+                matches!(echo, Some(Cow::Borrowed(_))),
+                borrowed,
+                "{value:?}"
+            );
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Requests that wait for their answers: by key, and by deadline.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::key::FieldKey;
+use crate::key::{FieldKey, KeyMap};
 use crate::session::Refused;
 use crate::session::mismatch::{Mismatch, likeness};
 
@@ -12,7 +12,7 @@ use crate::session::mismatch::{Mismatch, likeness};
 #[derive(Debug)]
 pub(super) struct InFlight<T> {
     max: usize,
-    waiting: HashMap<FieldKey, Waiting<T>>,
+    waiting: KeyMap<Waiting<T>>,
     /// In the order of sending, which is the order of deadlines: every request of a link has the
     /// same time to be answered. Entries of answered requests are dropped when they reach the
     /// front.
@@ -20,7 +20,7 @@ pub(super) struct InFlight<T> {
     next_serial: u64,
     late_max: usize,
     /// Deadlines missed, by key; `late_order` may also hold keys answered since.
-    late: HashMap<FieldKey, Instant>,
+    late: KeyMap<Instant>,
     late_order: VecDeque<FieldKey>,
 }
 
@@ -43,11 +43,11 @@ impl<T> InFlight<T> {
     pub(super) fn new(max: usize, late_max: usize) -> Self {
         Self {
             max,
-            waiting: HashMap::new(),
+            waiting: KeyMap::default(),
             deadlines: VecDeque::new(),
             next_serial: 0,
             late_max,
-            late: HashMap::new(),
+            late: KeyMap::default(),
             late_order: VecDeque::new(),
         }
     }
