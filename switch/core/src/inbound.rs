@@ -118,9 +118,9 @@ fn check_form(message: &Message) -> Result<(), Refusal> {
             return Err(Refusal::Format(de));
         }
     }
-    match message.field(48).map(PrivateData::parse) {
+    match message.field(48).map(PrivateData::check) {
         Some(Err(PrivateDataError::RepeatedTag(_))) => Err(Refusal::Format(48)),
-        Some(Ok(_) | Err(PrivateDataError::OtherLayout)) | None => Ok(()),
+        Some(Ok(()) | Err(PrivateDataError::OtherLayout)) | None => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The values that travel: a request on its way to an issuer, an answer on its way back.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -42,7 +43,7 @@ pub(crate) struct Theirs {
 /// In answers as the acquirer sent them, whatever the issuer says.
 const AS_RECEIVED: [u8; 12] = [2, 3, 7, 11, 12, 13, 32, 33, 37, 41, 42, 49];
 /// Never in an answer (domain §2.1); a MAC is of the issuer's link alone.
-const NEVER_ANSWERED: [u8; 11] = [14, 22, 25, 35, 36, 43, 45, 52, 53, 64, 128];
+const NEVER_ANSWERED: Bitmap = Bitmap::of(&[14, 22, 25, 35, 36, 43, 45, 52, 53, 64, 128]);
 /// What tells a repeat from another transaction under the same key (domain §2.5).
 const FINGERPRINT: [u8; 4] = [2, 3, 4, 49];
 /// The duplicate key, of values that only the acquirer chooses (domain §2.5); DE 7 takes part
@@ -50,7 +51,7 @@ const FINGERPRINT: [u8; 4] = [2, 3, 4, 49];
 const KEY: [u8; 7] = [32, 41, 42, 11, 12, 13, 37];
 const KEY_WITHOUT_LOCAL_TIME: [u8; 8] = [32, 41, 42, 11, 12, 13, 37, 7];
 /// Not to be kept once a request is sent (PCI DSS 3.3.1).
-const SENSITIVE: [u8; 6] = [35, 36, 45, 52, 53, 55];
+const SENSITIVE: Bitmap = Bitmap::of(&[35, 36, 45, 52, 53, 55]);
 
 impl Request {
     /// The message for the issuer.
@@ -91,7 +92,7 @@ impl Request {
     /// The issuer's answer as the acquirer gets it.
     #[must_use]
     pub fn answer(&self, mut issuers: Message) -> Answer {
-        for de in NEVER_ANSWERED {
+        for de in issuers.present().intersection(NEVER_ANSWERED).iter() {
             issuers.remove(de);
         }
         keep_echo_of_48(&mut issuers);
@@ -172,13 +173,13 @@ impl Request {
         switched && self.is_asked() && !self.is_inquiry()
     }
 
-    /// Forgets what may not be kept while the answer is waited for.
-    pub(crate) fn forget_sensitive(&mut self) {
-        for de in SENSITIVE {
-            self.message.remove(de);
-        }
+    /// Gives the message away to be sent, and keeps of it what may be kept while the answer is
+    /// waited for.
+    pub(crate) fn take_message(&mut self) -> Message {
+        let mut kept = self.message.without(SENSITIVE);
         // DE 48 may hold a CVV2; what the answer repeats of it is free of that.
-        keep_echo_of_48(&mut self.message);
+        keep_echo_of_48(&mut kept);
+        core::mem::replace(&mut self.message, kept)
     }
 
     fn restore(&self, answer: &mut Message) {
@@ -247,29 +248,31 @@ fn original_key(referring: &Message, class_digit: u8, stan: &[u8], sent: &[u8]) 
 
 /// Leaves of DE 48 the tags that answers repeat (01 to 03 and 14).
 fn keep_echo_of_48(message: &mut Message) {
-    if let Some(private) = message.field(48) {
-        match PrivateData::parse(private)
-            .ok()
-            .and_then(|private| private.echo())
-        {
-            Some(echo) => message.set(48, &echo),
-            None => message.remove(48),
-        };
-    }
+    let Some(private) = message.field(48) else {
+        return;
+    };
+    match PrivateData::echo_of(private) {
+        Some(Cow::Borrowed(beginning)) => {
+            let len = beginning.len();
+            message.shorten(48, len)
+        }
+        Some(Cow::Owned(echo)) => message.set(48, &echo),
+        None => message.remove(48),
+    };
 }
 
 /// An approved request, to be reversed if no copy of its answer can be delivered: repeats that
 /// waited beside it got one each, and so did those that came while it was on its way.
 #[derive(Debug)]
 pub struct Undo {
-    pub(crate) request: Request,
+    pub(crate) request: Box<Request>,
     /// Who approved it.
     pub(crate) group: GroupId,
     copies: AtomicUsize,
 }
 
 impl Undo {
-    pub(crate) fn new(request: Request, group: GroupId, copies: usize) -> Arc<Self> {
+    pub(crate) fn new(request: Box<Request>, group: GroupId, copies: usize) -> Arc<Self> {
         Arc::new(Self {
             request,
             group,

@@ -52,7 +52,8 @@ impl Outbound {
         };
         self.close_originals(&request);
         self.remember_originals(now, &request, group);
-        request.forget_sensitive();
+        // What may not be kept goes.
+        drop(request.take_message());
         let mut message = request.message;
         if told {
             message.set_mti(message.mti().repeat());

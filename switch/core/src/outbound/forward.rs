@@ -11,13 +11,13 @@
 //!                         └────── retried ◀── Dead ◀── too old ───────┘
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use iso8583::element::ResponseCode;
 use iso8583::session::Now;
-use iso8583::{Class, FieldKey, Message};
+use iso8583::{Class, FieldKey, KeyMap, KeySet, Message};
 
 use crate::outbound::GroupSettings;
 use crate::record;
@@ -117,11 +117,11 @@ pub(super) struct Forward {
     queue: HashMap<u64, Item>,
     next_id: u64,
     /// How many undo each original.
-    originals: HashMap<FieldKey, usize>,
+    originals: KeyMap<usize>,
     /// Those of acquirers, by their own keys.
-    acquirers: HashMap<FieldKey, u64>,
+    acquirers: KeyMap<u64>,
     /// Originals undone lately, oldest first.
-    settled: HashSet<FieldKey>,
+    settled: KeySet,
     settled_order: VecDeque<FieldKey>,
 }
 
@@ -192,9 +192,9 @@ impl Forward {
             lanes: lanes.collect(),
             queue: HashMap::new(),
             next_id: 0,
-            originals: HashMap::new(),
-            acquirers: HashMap::new(),
-            settled: HashSet::new(),
+            originals: KeyMap::default(),
+            acquirers: KeyMap::default(),
+            settled: KeySet::default(),
             settled_order: VecDeque::new(),
         }
     }

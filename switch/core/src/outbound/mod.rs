@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use iso8583::element::ResponseCode;
 use iso8583::session::Now;
-use iso8583::{FieldKey, Message};
+use iso8583::{FieldKey, KeyMap, Message};
 
 pub(crate) use self::forward::{Letter, Origin};
 pub(crate) use self::reversal::OF_THE_ORIGINAL;
@@ -125,14 +125,14 @@ pub struct Outbound {
     repeats_max: usize,
     queue_age_max: Duration,
     groups: BTreeMap<GroupId, Group>,
-    in_flight: HashMap<u64, InFlight>,
+    in_flight: HashMap<u64, InFlight, foldhash::fast::RandomState>,
     /// The duplicate keys in flight, to whichever group.
-    by_key: HashMap<FieldKey, u64>,
+    by_key: KeyMap<u64>,
     next_token: u64,
     forward: Forward,
     /// Approvals on their way to acquirers, by the keys of their requests, and perhaps some whose
     /// ways have ended.
-    undos: HashMap<FieldKey, Weak<Undo>>,
+    undos: KeyMap<Weak<Undo>>,
     undos_swept_above: usize,
     whereabouts: Whereabouts,
     store: Store,
@@ -165,11 +165,11 @@ impl Outbound {
             groups: each()
                 .map(|(id, settings)| (id, Group::new(settings)))
                 .collect(),
-            in_flight: HashMap::new(),
-            by_key: HashMap::new(),
+            in_flight: HashMap::default(),
+            by_key: KeyMap::default(),
             next_token: 0,
             forward: Forward::new(each()),
-            undos: HashMap::new(),
+            undos: KeyMap::default(),
             undos_swept_above: UNDOS_SWEPT_ABOVE,
             whereabouts: Whereabouts::new(settings.memory),
             store: Store::default(),
@@ -458,8 +458,7 @@ impl Outbound {
     fn send(&mut self, now: Now, mut request: Box<Request>, link: LinkId) {
         let id = self.next_token;
         self.next_token = id.wrapping_add(1);
-        let message = request.message.clone();
-        request.forget_sensitive();
+        let message = request.take_message();
         self.by_key.insert(request.key, id);
         self.close_originals(&request);
         let elsewhere = self.enter(now, &request, link);
@@ -578,7 +577,7 @@ impl Outbound {
         let refusal = match self.in_flight.get_mut(&first) {
             Some(first) if !first.request.same_content(&repeat.message) => Refusal::Duplicate,
             Some(first) if first.repeats.len() < self.repeats_max => {
-                repeat.forget_sensitive();
+                drop(repeat.take_message());
                 first.repeats.push(repeat);
                 return;
             }
@@ -630,7 +629,7 @@ impl Outbound {
         request.message.copy(38, &issuers);
         let answer = request.answer(issuers);
         let undo = (code.approves() && request.moves_money())
-            .then(|| self.undo(*request, link.group, others.len() + 1));
+            .then(|| self.undo(request, link.group, others.len() + 1));
         for mut answer in others.into_iter().chain([answer]) {
             answer.undo.clone_from(&undo);
             self.outputs.push_back(Output::Answer(answer));
@@ -640,7 +639,7 @@ impl Outbound {
     /// What to give back if none of these copies reaches its acquirer. While an earlier approval of
     /// the same request is on its way, the copies of both count together: one that is delivered
     /// keeps what the other would give back.
-    fn undo(&mut self, request: Request, group: GroupId, copies: usize) -> Arc<Undo> {
+    fn undo(&mut self, request: Box<Request>, group: GroupId, copies: usize) -> Arc<Undo> {
         if let Some(earlier) = self.undos.get(&request.key).and_then(Weak::upgrade) {
             earlier.add(copies);
             return earlier;

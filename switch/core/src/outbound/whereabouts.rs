@@ -1,11 +1,11 @@
 //! Which issuer group was given a request: whoever was is given its repeats, its reversal and its
 //! completion, and nobody else is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use iso8583::FieldKey;
 use iso8583::session::Now;
+use iso8583::{FieldKey, KeyMap};
 
 use crate::record::Elsewhere;
 use crate::route::GroupId;
@@ -127,7 +127,7 @@ impl Whereabouts {
 
 #[derive(Debug, Default)]
 struct Kept {
-    groups: HashMap<FieldKey, GroupId>,
+    groups: KeyMap<GroupId>,
     /// All of them, the oldest first.
     order: VecDeque<(Since, FieldKey)>,
 }
