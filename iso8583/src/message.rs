@@ -1,5 +1,7 @@
 //! A message as values: MTI, header and data elements, independent of any dialect.
 
+use core::cell::RefCell;
+
 use zeroize::{Zeroizing, zeroize_bytes};
 
 use crate::bitmap::Bitmap;
@@ -28,29 +30,67 @@ pub struct Message {
     header: Option<Tpdu>,
     mti: Mti,
     present: Bitmap,
-    /// Where each present element's value lies in `values`, ascending by data element.
-    spans: Vec<Span>,
-    values: Values,
+    room: Room,
     /// The wire form of what its dialect would write otherwise, by data element.
     kept: Option<Box<Kept>>,
 }
 
-/// The bytes of all values. What was ever in them is zeroed: all of it when they are dropped, what
-/// is taken out at once.
-#[derive(Clone)]
-struct Values(Vec<u8>);
+/// The buffers of a message. What was ever in them is zeroed when they are dropped, and they are
+/// kept for the next message then: a program that relays messages needs no heap for them.
+#[derive(Default)]
+struct Room {
+    /// Where each present element's value lies in `values`, ascending by data element.
+    spans: Vec<Span>,
+    values: Vec<u8>,
+}
 
-impl Values {
-    /// Takes the last bytes out.
-    fn truncate(&mut self, len: usize) {
-        zeroize_bytes(self.0.get_mut(len..).unwrap_or_default());
-        self.0.truncate(len);
+thread_local! {
+    /// Empty, the one used last on top.
+    static SPARE: RefCell<Vec<Room>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How many rooms a thread keeps, and how long their values may have been.
+const SPARE_MAX: usize = 256;
+const SPARE_BYTES_MAX: usize = 2_048;
+
+impl Room {
+    fn new(fields: usize, bytes: usize) -> Self {
+        let spare = SPARE.try_with(|spare| spare.try_borrow_mut().ok()?.pop());
+        let mut room = spare.ok().flatten().unwrap_or_default();
+        room.spans.reserve(fields);
+        room.values.reserve(bytes);
+        room
     }
 }
 
-impl Drop for Values {
+impl Clone for Room {
+    fn clone(&self) -> Self {
+        let mut room = Self::new(self.spans.len(), self.values.len());
+        room.spans.extend_from_slice(&self.spans);
+        room.values.extend_from_slice(&self.values);
+        room
+    }
+}
+
+impl Drop for Room {
     fn drop(&mut self) {
-        zeroize_bytes(&mut self.0);
+        zeroize_bytes(&mut self.values);
+        if self.values.capacity() == 0 || self.values.capacity() > SPARE_BYTES_MAX {
+            return;
+        }
+        // Fails only while the thread ends.
+        let _ = SPARE.try_with(|spare| {
+            if let Ok(mut spare) = spare.try_borrow_mut()
+                && spare.len() < SPARE_MAX
+            {
+                self.spans.clear();
+                self.values.clear();
+                spare.push(Self {
+                    spans: core::mem::take(&mut self.spans),
+                    values: core::mem::take(&mut self.values),
+                });
+            }
+        });
     }
 }
 
@@ -86,7 +126,7 @@ impl Message {
     pub(crate) fn received(mti: Mti, bytes: &[u8]) -> Self {
         // What stands in hex is appended, and so is what is set later.
         let mut message = Self::with_room(mti, bytes.len() + bytes.len() / 2 + 64);
-        message.values.0.extend_from_slice(bytes);
+        message.room.values.extend_from_slice(bytes);
         message
     }
 
@@ -96,8 +136,7 @@ impl Message {
             header: None,
             mti,
             present: Bitmap::EMPTY,
-            spans: Vec::with_capacity(FIELDS_CAPACITY),
-            values: Values(Vec::with_capacity(bytes)),
+            room: Room::new(FIELDS_CAPACITY, bytes),
             kept: None,
         }
     }
@@ -142,8 +181,8 @@ impl Message {
         if !self.present.contains(de) {
             return None;
         }
-        let span = self.spans.get(self.present.rank(de))?;
-        self.values.0.get(span.range())
+        let span = self.room.spans.get(self.present.rank(de))?;
+        self.room.values.get(span.range())
     }
 
     /// The same as text; None also where the value is not text. **In clear.**
@@ -157,16 +196,16 @@ impl Message {
     pub fn fields(&self) -> impl Iterator<Item = (u8, &[u8])> {
         self.present
             .iter()
-            .zip(&self.spans)
-            .filter_map(|(de, span)| Some((de, self.values.0.get(span.range())?)))
+            .zip(&self.room.spans)
+            .filter_map(|(de, span)| Some((de, self.room.values.get(span.range())?)))
     }
 
     /// Sets a data element to a canonical value. The dialect checks it when the message is encoded.
     ///
     /// DE 0, 1 and numbers above 192 are no fields and are ignored.
     pub fn set(&mut self, de: u8, value: &[u8]) -> &mut Self {
-        let start = self.values.0.len();
-        self.values.0.extend_from_slice(value);
+        let start = self.room.values.len();
+        self.room.values.extend_from_slice(value);
         self.forget_wire(de);
         self.place(de, start, value.len());
         self
@@ -181,7 +220,7 @@ impl Message {
     pub(crate) fn push_received(&mut self, de: u8, start: usize, end: usize) {
         if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) {
             let len = end.saturating_sub(start);
-            self.spans.push(Span { start, len });
+            self.room.spans.push(Span { start, len });
             self.present.insert(de);
         }
     }
@@ -208,8 +247,8 @@ impl Message {
 
     /// All values as they lie, and where each lies among them, ascending by data element.
     pub(crate) fn laid_out(&self) -> (&[u8], impl Iterator<Item = (u8, core::ops::Range<usize>)>) {
-        let places = self.spans.iter().map(|span| span.range());
-        (&self.values.0, self.present.iter().zip(places))
+        let places = self.room.spans.iter().map(|span| span.range());
+        (&self.room.values, self.present.iter().zip(places))
     }
 
     /// Was the wire form of anything kept?
@@ -219,7 +258,7 @@ impl Message {
 
     /// Bytes of all values, and of what lies between them.
     pub(crate) const fn values_len(&self) -> usize {
-        self.values.0.len()
+        self.room.values.len()
     }
 
     /// Lets the codec write a value in place; what it wrote is taken back where it fails.
@@ -228,14 +267,15 @@ impl Message {
         de: u8,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let start = self.values.0.len();
-        match write(&mut self.values.0) {
+        let start = self.room.values.len();
+        match write(&mut self.room.values) {
             Ok(()) => {
-                self.place(de, start, self.values.0.len() - start);
+                self.place(de, start, self.room.values.len() - start);
                 Ok(())
             }
             Err(error) => {
-                self.values.truncate(start);
+                zeroize_bytes(self.room.values.get_mut(start..).unwrap_or_default());
+                self.room.values.truncate(start);
                 Err(error)
             }
         }
@@ -252,18 +292,18 @@ impl Message {
         let span = Span { start: at, len };
         // Decoding appends: then there is nothing to look for.
         if self.present.last().is_none_or(|last| last < de) {
-            self.spans.push(span);
+            self.room.spans.push(span);
             self.present.insert(de);
             return;
         }
         let rank = self.present.rank(de);
         if self.present.contains(de) {
             self.wipe(rank);
-            if let Some(old) = self.spans.get_mut(rank) {
+            if let Some(old) = self.room.spans.get_mut(rank) {
                 *old = span;
             }
         } else {
-            self.spans.insert(rank, span);
+            self.room.spans.insert(rank, span);
             self.present.insert(de);
         }
     }
@@ -271,39 +311,55 @@ impl Message {
     /// Copies a data element of another message, or removes it where the other has none.
     pub fn copy(&mut self, de: u8, from: &Self) -> &mut Self {
         match from.field(de) {
-            // As it was mostly: what stays where it lies is encoded together with its neighbours.
-            Some(value) if self.kept.is_none() && self.field(de) == Some(value) => self,
             Some(value) => self.set(de, value),
             None => self.remove(de),
         }
+    }
+
+    /// The data elements, of some, whose values are not those of another message: also those that
+    /// only one of the two has.
+    #[must_use]
+    pub fn differing(&self, other: &Self, among: Bitmap) -> Bitmap {
+        let mut differing = Bitmap::EMPTY;
+        let (mut ours, mut theirs) = (self.room.spans.iter(), other.room.spans.iter());
+        for de in self.present.union(other.present).iter() {
+            let ours = self.present.contains(de).then(|| ours.next()).flatten();
+            let theirs = other.present.contains(de).then(|| theirs.next()).flatten();
+            let ours = ours.and_then(|span| self.room.values.get(span.range()));
+            let theirs = theirs.and_then(|span| other.room.values.get(span.range()));
+            if among.contains(de) && ours != theirs {
+                differing.insert(de);
+            }
+        }
+        differing
     }
 
     /// The same message without some of its data elements: nothing of those is copied.
     #[must_use]
     pub fn without(&self, left_out: Bitmap) -> Self {
         // Room for a few that are set later.
-        let mut copy = Self::with_room(self.mti, self.values.0.len() + 64);
+        let mut copy = Self::with_room(self.mti, self.room.values.len() + 64);
         copy.header = self.header;
         let mut run = 0..0;
-        for (de, span) in self.present.iter().zip(&self.spans) {
+        for (de, span) in self.present.iter().zip(&self.room.spans) {
             if left_out.contains(de) {
                 continue;
             }
             let place = span.range();
             // Neighbours are copied in one piece.
             if place.start != run.end {
-                copy.values
-                    .0
-                    .extend_from_slice(self.values.0.get(run).unwrap_or_default());
+                copy.room
+                    .values
+                    .extend_from_slice(self.room.values.get(run).unwrap_or_default());
                 run = place.start..place.start;
             }
-            let start = copy.values.0.len() + run.len();
+            let start = copy.room.values.len() + run.len();
             run.end = place.end;
             copy.push_received(de, start, start + place.len());
         }
-        copy.values
-            .0
-            .extend_from_slice(self.values.0.get(run).unwrap_or_default());
+        copy.room
+            .values
+            .extend_from_slice(self.room.values.get(run).unwrap_or_default());
         let kept = self.kept.iter().flat_map(|kept| kept.iter());
         for (de, wire) in kept.filter(|(de, _)| !left_out.contains(*de)) {
             copy.keep_wire(*de, wire);
@@ -315,8 +371,8 @@ impl Message {
     pub fn shorten(&mut self, de: u8, len: usize) -> &mut Self {
         let rank = self.present.rank(de);
         if self.present.contains(de)
-            && let Some(span) = self.spans.get_mut(rank)
-            && let Some(rest) = self.values.0.get_mut(span.range())
+            && let Some(span) = self.room.spans.get_mut(rank)
+            && let Some(rest) = self.room.values.get_mut(span.range())
             && let Some(rest) = rest.get_mut(len..)
             && let Ok(len) = u32::try_from(len)
         {
@@ -333,8 +389,8 @@ impl Message {
             self.forget_wire(de);
             let rank = self.present.rank(de);
             self.wipe(rank);
-            if rank < self.spans.len() {
-                self.spans.remove(rank);
+            if rank < self.room.spans.len() {
+                self.room.spans.remove(rank);
             }
             self.present.remove(de);
         }
@@ -356,8 +412,8 @@ impl Message {
     }
 
     fn wipe(&mut self, rank: usize) {
-        if let Some(span) = self.spans.get(rank)
-            && let Some(old) = self.values.0.get_mut(span.range())
+        if let Some(span) = self.room.spans.get(rank)
+            && let Some(old) = self.room.values.get_mut(span.range())
         {
             zeroize_bytes(old);
         }
@@ -412,8 +468,63 @@ mod tests {
         message.set(2, b"9999990100000005").remove(3);
         assert_eq!(message.text(2), Some("9999990100000005"));
         assert!(!message.has(3));
-        let clear = String::from_utf8_lossy(&message.values.0).into_owned();
+        let clear = String::from_utf8_lossy(&message.room.values).into_owned();
         assert!(!clear.contains("4111"), "{clear}");
+    }
+
+    #[test]
+    fn the_room_of_a_message_is_used_again_and_nothing_of_it_is_left() {
+        drop(message_of_a_card());
+        let room = Room::new(1, 1);
+        assert!(room.values.capacity() >= VALUES_CAPACITY);
+        assert_eq!((room.spans.len(), room.values.len()), (0, 0));
+        let mut again = Message::new(Mti::FINANCIAL_REQUEST);
+        assert_eq!(again.field(2), None);
+        again.set(3, b"000000");
+        assert_eq!(again.fields().count(), 1);
+    }
+
+    #[test]
+    fn no_more_rooms_are_kept_than_a_bound_and_none_that_are_large() {
+        let many: Vec<Message> = (0..SPARE_MAX + 9).map(|_| message_of_a_card()).collect();
+        drop(many);
+        let mut large = Message::with_room(Mti::FINANCIAL_REQUEST, SPARE_BYTES_MAX + 1);
+        large.set(48, b"01001A");
+        drop(large);
+        SPARE.with_borrow(|spare| {
+            assert_eq!(
+                spare.len(),
+                SPARE_MAX - 1,
+                "the large one was taken from them"
+            );
+            assert!(
+                spare
+                    .iter()
+                    .all(|room| room.values.capacity() <= SPARE_BYTES_MAX)
+            );
+        });
+    }
+
+    fn message_of_a_card() -> Message {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message.set(2, b"9999990100000005");
+        message
+    }
+
+    #[test]
+    fn what_differs_is_what_is_not_equal_or_not_in_both() {
+        let mut one = Message::new(Mti::FINANCIAL_REQUEST);
+        one.set(2, b"1").set(3, b"2").set(11, b"3").set(90, b"4");
+        let mut other = Message::new("0210".parse().unwrap());
+        other
+            .set(90, b"4")
+            .set(3, b"0")
+            .set(11, b"3")
+            .set(39, b"00");
+        let among = Bitmap::of(&[2, 11, 39, 90, 102]);
+        assert_eq!(one.differing(&other, among), Bitmap::of(&[2, 39]));
+        assert_eq!(one.differing(&other, Bitmap::of(&[3, 4])), Bitmap::of(&[3]));
+        assert_eq!(one.differing(&one.clone(), among), Bitmap::EMPTY);
     }
 
     #[test]
@@ -429,7 +540,7 @@ mod tests {
         let mut expected = message.clone();
         expected.remove(35);
         assert_eq!(copy, expected);
-        let clear = String::from_utf8_lossy(&copy.values.0).into_owned();
+        let clear = String::from_utf8_lossy(&copy.room.values).into_owned();
         assert!(!clear.contains("4111"), "{clear}");
     }
 
@@ -442,7 +553,7 @@ mod tests {
             (message.text(48), message.text(49)),
             (Some("01001A"), Some("410"))
         );
-        let clear = String::from_utf8_lossy(&message.values.0).into_owned();
+        let clear = String::from_utf8_lossy(&message.room.values).into_owned();
         assert!(!clear.contains("secret"), "{clear}");
     }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use iso8583::frame::{Frame, FrameError};
+use iso8583::frame::{FrameError, Tpdu};
 use iso8583::session::{
     CloseReason, Lateness, Mismatch, NetworkFunction, Now, Output, Refused, Session, State,
 };
@@ -353,22 +353,29 @@ impl<T> Link<T> {
 
     fn handle_bytes(&mut self) {
         let now = crate::now();
-        let mut whole_frames = false;
+        // Frames are read where they lie.
+        let mut inbox = core::mem::take(&mut self.inbox);
+        let (mut at, mut whole_frames) = (0, false);
         loop {
-            match self.settings.framer.decode(&mut self.inbox) {
+            match self.settings.framer.find(&inbox, &mut at) {
                 Ok(Some(frame)) => {
                     whole_frames = true;
-                    self.handle_frame(now, frame);
+                    let body = inbox.get(frame.body.clone()).unwrap_or_default();
+                    self.handle_frame(now, frame.tpdu(), body);
                 }
                 Ok(None) => break,
                 Err(error) => {
                     // Out of step from here on; the frames before it were whole.
                     self.closing.get_or_insert(Closed::Frame(error));
-                    self.inbox.clear();
+                    at = inbox.len();
                     break;
                 }
             }
         }
+        // Tracks and PIN blocks do not stay behind in the buffer.
+        inbox.get_mut(..at).unwrap_or_default().fill(0);
+        inbox.advance(at);
+        self.inbox = inbox;
         if self.inbox.is_empty() {
             self.frame_deadline = None;
         } else if whole_frames || self.frame_deadline.is_none() {
@@ -376,26 +383,23 @@ impl<T> Link<T> {
         }
     }
 
-    fn handle_frame(&mut self, now: Now, mut frame: Frame) {
-        let decoded = self.settings.dialect.decode(&frame.body);
-        // Tracks and PIN blocks do not stay behind in the buffer.
-        frame.body.fill(0);
-        match decoded {
+    fn handle_frame(&mut self, now: Now, tpdu: Option<Tpdu>, body: &[u8]) {
+        match self.settings.dialect.decode(body) {
             Ok(mut message) => {
                 self.malformed = 0;
-                message.set_header(frame.tpdu);
+                message.set_header(tpdu);
                 self.session.handle_message(now, message);
             }
-            Err(undecodable) => self.handle_undecodable(&frame, *undecodable),
+            Err(undecodable) => self.handle_undecodable(tpdu, *undecodable),
         }
     }
 
-    fn handle_undecodable(&mut self, frame: &Frame, undecodable: Undecodable) {
+    fn handle_undecodable(&mut self, tpdu: Option<Tpdu>, undecodable: Undecodable) {
         let Undecodable { error, partial } = undecodable;
         self.malformed += 1;
         // An answer needs what it is matched by: DE 7 and 11 at the least (domain §2.5).
         if let Some(mut partial) = partial.filter(|partial| partial.has(7) && partial.has(11)) {
-            partial.set_header(frame.tpdu);
+            partial.set_header(tpdu);
             if let Some(answer) = partial.format_error(error.path.data_element()) {
                 // What could be decoded can be encoded.
                 let _ = self.queue(&answer);

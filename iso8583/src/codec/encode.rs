@@ -18,7 +18,13 @@ impl Dialect {
     /// Where a value does not fit its element.
     pub fn encode(&self, message: &Message, out: &mut BytesMut) -> Result<(), EncodeError> {
         let start = out.len();
-        let mut room = message.values_len() * 2 + 128;
+        let values = message.values_len();
+        // Where values stand on the wire as they are, lengths and maps have room beside them.
+        let mut room = if self.plan().is_plain() {
+            values
+        } else {
+            values * 2
+        } + 128;
         loop {
             out.resize(start + room, 0);
             match self.encode_into(message, out.get_mut(start..).unwrap_or_default()) {

@@ -66,20 +66,26 @@ impl<'a> PrivateData<'a> {
     /// they are its beginning. None where there are none, or the element cannot be read.
     #[must_use]
     pub fn echo_of(value: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-        Self::check(value).ok()?;
-        let is_echoed = |tag: &u8| Self::ECHOED.contains(tag);
-        let mut tags = Tags(value);
-        let mut begins = 0;
-        while let Some(Ok((tag, inside))) = tags.next()
-            && is_echoed(&tag)
-        {
-            begins += Tags::HEAD + inside.len();
+        let mut seen = 0_u128;
+        let (mut at, mut beginning, mut scattered) = (0, 0, false);
+        for tag in Tags(value) {
+            let (tag, inside) = tag.ok()?;
+            let bit = 1_u128 << tag;
+            if seen & bit != 0 {
+                return None;
+            }
+            seen |= bit;
+            let start = at;
+            at += Tags::HEAD + inside.len();
+            if Self::ECHOED.contains(&tag) {
+                scattered |= start != beginning;
+                beginning = at;
+            }
         }
-        let mut rest = tags.filter_map(|tag| tag.ok());
-        if rest.any(|(tag, _)| is_echoed(&tag)) {
+        if scattered {
             return Self::parse(value).ok()?.echo().map(Cow::Owned);
         }
-        let beginning = value.get(..begins)?;
+        let beginning = value.get(..beginning)?;
         (!beginning.is_empty()).then_some(Cow::Borrowed(beginning))
     }
 

@@ -1,5 +1,7 @@
 //! Bytes to frames and back.
 
+use core::ops::Range;
+
 use bytes::{Buf, BytesMut};
 
 use crate::frame::envelope::Extent;
@@ -167,6 +169,46 @@ impl Framer {
     }
 
     fn step(&self, stream: &mut BytesMut) -> Result<Option<Received>, FrameError> {
+        Ok(match self.locate(stream)? {
+            None => None,
+            Some(Located::KeepAlive { end }) => {
+                stream.advance(end);
+                Some(Received::KeepAlive)
+            }
+            Some(Located::Frame { body, end, header }) => {
+                let mut rest = stream.split_to(end);
+                rest.truncate(body.end);
+                rest.advance(body.start);
+                Some(Received::Frame(Frame {
+                    tpdu: header.as_ref().and_then(Header::tpdu),
+                    body: rest,
+                    header,
+                }))
+            }
+        })
+    }
+
+    /// Where the next frame lies in bytes that stay where they are, looked for from `at` on, which
+    /// is moved behind it, and behind keep-alives; None where it is not all there yet.
+    ///
+    /// # Errors
+    /// Those of [`Framer::decode`].
+    pub fn find(&self, stream: &[u8], at: &mut usize) -> Result<Option<FrameAt>, FrameError> {
+        loop {
+            let from = *at;
+            match self.locate(stream.get(from..).unwrap_or_default())? {
+                None => return Ok(None),
+                Some(Located::KeepAlive { end }) => *at += end,
+                Some(Located::Frame { body, end, header }) => {
+                    *at += end;
+                    let body = from + body.start..from + body.end;
+                    return Ok(Some(FrameAt { body, header }));
+                }
+            }
+        }
+    }
+
+    fn locate(&self, stream: &[u8]) -> Result<Option<Located>, FrameError> {
         let envelope = self.framing.envelope();
         let Some(Extent {
             before,
@@ -177,32 +219,29 @@ impl Framer {
             return Ok(None);
         };
         if content == 0 {
-            stream.advance(before);
-            return Ok(Some(Received::KeepAlive));
+            return Ok(Some(Located::KeepAlive { end: before }));
         }
         if let Some(kind) = self.framing.header() {
             kind.check_room(content)?;
         }
-        if stream.len() < before + content + after {
+        let end = before + content + after;
+        if stream.len() < end {
             return Ok(None);
         }
         envelope.check_end(stream, before + content)?;
-        stream.advance(before);
-        let mut body = stream.split_to(content);
-        stream.advance(after);
         let header = match self.framing.header() {
             Some(kind) => {
-                let header = kind.decode(&body, before)?;
-                body.advance(header.as_bytes().len());
-                Some(header)
+                let content = stream.get(before..before + content).unwrap_or_default();
+                Some(kind.decode(content, before)?)
             }
             None => None,
         };
-        Ok(Some(Received::Frame(Frame {
-            tpdu: header.as_ref().and_then(Header::tpdu),
-            body,
+        let start = before + header.as_ref().map_or(0, |header| header.as_bytes().len());
+        Ok(Some(Located::Frame {
+            body: start..before + content,
+            end,
             header,
-        })))
+        }))
     }
 
     fn write<E: From<FrameError>>(
@@ -243,6 +282,34 @@ impl Framer {
         }
         self.framing.envelope().seal(start, out)
     }
+}
+
+/// Where in a stream a frame lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameAt {
+    /// The message's bytes.
+    pub body: Range<usize>,
+    header: Option<Header>,
+}
+
+impl FrameAt {
+    /// That of the header, where it has one.
+    #[must_use]
+    pub fn tpdu(&self) -> Option<Tpdu> {
+        self.header.as_ref().and_then(Header::tpdu)
+    }
+}
+
+/// What a stream begins with.
+enum Located {
+    Frame {
+        body: Range<usize>,
+        end: usize,
+        header: Option<Header>,
+    },
+    KeepAlive {
+        end: usize,
+    },
 }
 
 /// What came off the wire.

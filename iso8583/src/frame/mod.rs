@@ -49,7 +49,7 @@ pub use base1::Base1;
 pub use base24::Base24;
 pub use envelope::Envelope;
 pub use error::FrameError;
-pub use framer::{Frame, Framer, KeepAlive, Received};
+pub use framer::{Frame, FrameAt, Framer, KeepAlive, Received};
 pub use framing::{FRAME_BYTES_MAX, Framing, FramingError};
 pub use header::{Header, HeaderKind};
 pub use length::LengthHeader;

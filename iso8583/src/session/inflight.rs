@@ -12,11 +12,15 @@ use crate::session::mismatch::{Mismatch, likeness};
 #[derive(Debug)]
 pub(super) struct InFlight<T> {
     max: usize,
-    waiting: KeyMap<Waiting<T>>,
-    /// In the order of sending, which is the order of deadlines: every request of a link has the
-    /// same time to be answered. Entries of answered requests are dropped when they reach the
-    /// front.
-    deadlines: VecDeque<(Instant, u64, FieldKey)>,
+    /// By key, the place of each.
+    waiting: KeyMap<usize>,
+    places: Vec<Place<T>>,
+    /// Those that are free.
+    free: Vec<usize>,
+    /// With serial and place, in the order of sending, which is the order of deadlines: every
+    /// request of a link has the same time to be answered. Entries of answered requests are dropped
+    /// when they reach the front.
+    deadlines: VecDeque<(Instant, u64, usize)>,
     next_serial: u64,
     late_max: usize,
     /// Deadlines missed, by key; `late_order` may also hold keys answered since.
@@ -25,10 +29,12 @@ pub(super) struct InFlight<T> {
 }
 
 #[derive(Debug)]
-struct Waiting<T> {
-    /// Tells this request from a later one with the same key.
+struct Place<T> {
+    /// Tells this request from a later one in the same place.
     serial: u64,
-    token: T,
+    key: FieldKey,
+    /// None where nobody waits.
+    token: Option<T>,
 }
 
 /// What an answer's key stands for.
@@ -44,6 +50,8 @@ impl<T> InFlight<T> {
         Self {
             max,
             waiting: KeyMap::default(),
+            places: Vec::new(),
+            free: Vec::new(),
             deadlines: VecDeque::new(),
             next_serial: 0,
             late_max,
@@ -70,14 +78,25 @@ impl<T> InFlight<T> {
     pub(super) fn insert(&mut self, key: FieldKey, deadline: Instant, token: T) {
         let serial = self.next_serial;
         self.next_serial = serial.wrapping_add(1);
-        self.waiting.insert(key, Waiting { serial, token });
-        self.deadlines.push_back((deadline, serial, key));
+        let place = Place {
+            serial,
+            key,
+            token: Some(token),
+        };
+        let at = self.free.pop().unwrap_or(self.places.len());
+        match self.places.get_mut(at) {
+            Some(free) => *free = place,
+            None => self.places.push(place),
+        }
+        self.waiting.insert(key, at);
+        self.deadlines.push_back((deadline, serial, at));
     }
 
     pub(super) fn arrive(&mut self, key: &FieldKey) -> Arrival<T> {
-        if let Some(waiting) = self.waiting.remove(key) {
+        let at = self.waiting.remove(key);
+        if let Some(token) = at.and_then(|at| self.take(at)) {
             self.drop_answered();
-            return Arrival::InTime(waiting.token);
+            return Arrival::InTime(token);
         }
         self.late
             .remove(key)
@@ -87,25 +106,26 @@ impl<T> InFlight<T> {
     /// Of some that wait the one most like an answer's key, the first sent of several, and its
     /// deadline.
     pub(super) fn nearest(&self, key: &FieldKey, elements: &[u8]) -> Option<(FieldKey, Instant)> {
-        let looked_at = self.waiting.iter().take(Mismatch::LOOKED_AT_MAX);
-        let (nearest, waiting) = looked_at.max_by_key(|(other, waiting)| {
-            (likeness(other, key, elements), Reverse(waiting.serial))
-        })?;
+        let waiting = self.places.iter().filter(|place| place.token.is_some());
+        let nearest = waiting
+            .take(Mismatch::LOOKED_AT_MAX)
+            .max_by_key(|place| (likeness(&place.key, key, elements), Reverse(place.serial)))?;
         let place = self
             .deadlines
-            .binary_search_by_key(&waiting.serial, |(_, serial, _)| *serial);
+            .binary_search_by_key(&nearest.serial, |(_, serial, _)| *serial);
         let (deadline, ..) = self.deadlines.get(place.ok()?)?;
-        Some((*nearest, *deadline))
+        Some((nearest.key, *deadline))
     }
 
     /// The next request whose time is over.
     pub(super) fn expire(&mut self, now: Instant) -> Option<T> {
         self.drop_answered();
-        let (deadline, _, key) = *self
+        let (deadline, _, at) = *self
             .deadlines
             .front()
             .filter(|(deadline, ..)| *deadline <= now)?;
         self.deadlines.pop_front();
+        let key = self.places.get(at)?.key;
         if self.late_order.len() >= self.late_max
             && let Some(oldest) = self.late_order.pop_front()
         {
@@ -113,7 +133,15 @@ impl<T> InFlight<T> {
         }
         self.late.insert(key, deadline);
         self.late_order.push_back(key);
-        self.waiting.remove(&key).map(|waiting| waiting.token)
+        self.waiting.remove(&key);
+        self.take(at)
+    }
+
+    /// A place becomes free.
+    fn take(&mut self, at: usize) -> Option<T> {
+        let token = self.places.get_mut(at)?.token.take();
+        self.free.push(at);
+        token
     }
 
     /// When the first of them times out.
@@ -122,16 +150,15 @@ impl<T> InFlight<T> {
     }
 
     pub(super) fn into_tokens(self) -> impl Iterator<Item = T> {
-        self.waiting.into_values().map(|waiting| waiting.token)
+        self.places.into_iter().filter_map(|place| place.token)
     }
 
     fn drop_answered(&mut self) {
-        while let Some((_, serial, key)) = self.deadlines.front()
-            && self
-                .waiting
-                .get(key)
-                .is_none_or(|waiting| waiting.serial != *serial)
-        {
+        while let Some((_, serial, at)) = self.deadlines.front() {
+            let place = self.places.get(*at);
+            if place.is_some_and(|place| place.serial == *serial && place.token.is_some()) {
+                break;
+            }
             self.deadlines.pop_front();
         }
     }
