@@ -28,7 +28,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use iso8583::{FieldKey, Message, Mti};
+use iso8583::{Bitmap, FieldKey, Message, Mti};
 use thiserror::Error;
 
 use crate::outbound::{Letter, OF_THE_ORIGINAL, Origin};
@@ -79,7 +79,7 @@ impl Records {
     pub(crate) fn sent(&mut self, id: u64, group: GroupId, original: &Message) {
         self.head(SENT, id);
         self.number(group.0);
-        self.message(original, OF_THE_ORIGINAL.into_iter().chain([7]));
+        self.message(original, RECORDED);
     }
 
     /// It was answered, not sent after all, or is undone by a reversal recorded before this.
@@ -97,7 +97,7 @@ impl Records {
         });
         self.bytes.push(letter.dead.into());
         self.number(letter.group.0);
-        self.message(&letter.message, letter.message.present().iter());
+        self.message(&letter.message, letter.message.present());
     }
 
     /// The issuer acknowledged a letter, or an operator dropped it.
@@ -125,7 +125,7 @@ impl Records {
         self.bytes.extend_from_slice(&unknown.since.to_le_bytes());
         self.number(unknown.group.0);
         let original = &unknown.original;
-        self.message(original, original.present().iter());
+        self.message(original, original.present());
     }
 
     fn head(&mut self, kind: u8, id: u64) {
@@ -147,18 +147,16 @@ impl Records {
         self.bytes.extend_from_slice(key);
     }
 
-    fn message(&mut self, message: &Message, elements: impl Iterator<Item = u8>) {
+    fn message(&mut self, message: &Message, elements: Bitmap) {
         self.bytes.extend_from_slice(message.mti().as_bytes());
         let at = self.bytes.len();
         self.bytes.push(0);
         let mut count = 0;
-        for de in elements {
-            if let Some(value) = message.field(de) {
-                count += 1;
-                self.bytes.push(de);
-                self.count(value.len());
-                self.bytes.extend_from_slice(value);
-            }
+        for (de, value) in message.fields().filter(|(de, _)| elements.contains(*de)) {
+            count += 1;
+            self.bytes.push(de);
+            self.count(value.len());
+            self.bytes.extend_from_slice(value);
         }
         if let Some(place) = self.bytes.get_mut(at) {
             *place = count;
@@ -176,6 +174,9 @@ pub(crate) fn letter_bytes(message: &Message) -> usize {
     });
     HEAD + MESSAGE + lengths.sum::<usize>()
 }
+
+/// What is kept of a request: what its reversal repeats, and DE 7, which that names.
+const RECORDED: Bitmap = Bitmap::of(&OF_THE_ORIGINAL).union(Bitmap::of(&[7]));
 
 const BEGUN: u8 = 1;
 const SENT: u8 = 2;
@@ -646,7 +647,7 @@ mod tests {
         let mut records = begun();
         records.head(REVERSAL, 9);
         records.number(GROUP.0);
-        records.message(&purchase(), [2, 11].into_iter());
+        records.message(&purchase(), Bitmap::of(&[2, 11]));
         let left = recovered(&records, BOOT).unwrap();
         let (id, letter) = &left.letters[0];
         assert_eq!(

@@ -41,7 +41,9 @@ pub(crate) struct Theirs {
 }
 
 /// In answers as the acquirer sent them, whatever the issuer says.
-const AS_RECEIVED: [u8; 12] = [2, 3, 7, 11, 12, 13, 32, 33, 37, 41, 42, 49];
+const AS_RECEIVED: Bitmap = Bitmap::of(&[2, 3, 7, 11, 12, 13, 32, 33, 37, 41, 42, 49]);
+/// In answers in part, and kept of a request in that part alone.
+const ECHOED: Bitmap = Bitmap::of(&[48]);
 /// Never in an answer (domain §2.1); a MAC is of the issuer's link alone.
 const NEVER_ANSWERED: Bitmap = Bitmap::of(&[14, 22, 25, 35, 36, 43, 45, 52, 53, 64, 128]);
 /// What tells a repeat from another transaction under the same key (domain §2.5).
@@ -95,9 +97,16 @@ impl Request {
         for de in issuers.present().intersection(NEVER_ANSWERED).iter() {
             issuers.remove(de);
         }
-        keep_echo_of_48(&mut issuers);
-        for de in AS_RECEIVED {
-            issuers.copy(de, &self.message);
+        // Mostly the issuer repeated all as it had it: what stays where it lies is written at once.
+        for de in issuers
+            .differing(&self.message, AS_RECEIVED.union(ECHOED))
+            .iter()
+        {
+            if AS_RECEIVED.contains(de) {
+                issuers.copy(de, &self.message);
+            } else {
+                keep_echo_of_48(&mut issuers);
+            }
         }
         if !issuers.has(15) {
             issuers.copy(15, &self.message);

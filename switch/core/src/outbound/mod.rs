@@ -22,6 +22,7 @@ mod reversal;
 mod store;
 mod whereabouts;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -640,17 +641,19 @@ impl Outbound {
     /// the same request is on its way, the copies of both count together: one that is delivered
     /// keeps what the other would give back.
     fn undo(&mut self, request: Box<Request>, group: GroupId, copies: usize) -> Arc<Undo> {
-        if let Some(earlier) = self.undos.get(&request.key).and_then(Weak::upgrade) {
-            earlier.add(copies);
-            return earlier;
-        }
         if self.undos.len() >= self.undos_swept_above {
             self.undos.retain(|_, undo| undo.strong_count() > 0);
             self.undos_swept_above = UNDOS_SWEPT_ABOVE.max(2 * self.undos.len());
         }
-        let key = request.key;
+        let entry = self.undos.entry(request.key);
+        if let Entry::Occupied(earlier) = &entry
+            && let Some(earlier) = earlier.get().upgrade()
+        {
+            earlier.add(copies);
+            return earlier;
+        }
         let undo = Undo::new(request, group, copies);
-        self.undos.insert(key, Arc::downgrade(&undo));
+        entry.insert_entry(Arc::downgrade(&undo));
         undo
     }
 
