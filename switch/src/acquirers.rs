@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use iso8583::Message;
+use iso8583::element::ResponseCode;
 use iso8583::session::{Now, State};
 use iso8583_link::accept::{Accepted, Acceptor};
 use iso8583_link::{Closed, Event, Link, LinkSettings};
@@ -113,6 +114,16 @@ struct Connection {
     unsent: VecDeque<(u64, PoolId, Arc<Undo>)>,
     /// What is to be forwarded of this batch, by pool.
     batches: Vec<(PoolId, Vec<Box<Request>>)>,
+    /// Answers queued one after the other and not yet counted.
+    alike: Alike,
+}
+
+/// Answers that took as long and say the same, as those of a batch mostly do: counted together.
+#[derive(Clone, Copy, Default)]
+struct Alike {
+    elapsed: Duration,
+    code: Option<ResponseCode>,
+    count: u64,
 }
 
 impl Connection {
@@ -132,6 +143,7 @@ impl Connection {
             signed_off: false,
             unsent: VecDeque::new(),
             batches: Vec::new(),
+            alike: Alike::default(),
         }
     }
 
@@ -171,6 +183,7 @@ impl Connection {
                     for delivery in deliveries.drain(..) {
                         self.handle_delivery(now, delivery).await;
                     }
+                    self.count_answers();
                 }
                 () = shutdown.cancelled(), if !self.stopping => self.stopping = true,
                 () = &mut drained => return None,
@@ -195,9 +208,13 @@ impl Connection {
     }
 
     fn handle_events(&mut self, now: Now, events: &mut Vec<Event<Infallible>>) {
+        let mut requests = 0;
         for event in events.drain(..) {
             match event {
-                Event::Request(message) => self.handle_request(now, message),
+                Event::Request(message) => {
+                    requests += 1;
+                    self.handle_request(now, message);
+                }
                 Event::Malformed { error } => {
                     self.listener.metrics.malformed.increment(1);
                     debug!(connection = self.id.0, %error, "undecodable message");
@@ -220,11 +237,12 @@ impl Connection {
                 }
             }
         }
+        self.listener.metrics.requests.increment(requests);
         self.forward(now);
+        self.count_answers();
     }
 
     fn handle_request(&mut self, now: Now, message: Message) {
-        self.listener.metrics.requests.increment(1);
         // Whatever comes of it, it counts.
         let within_rate = self
             .bucket
@@ -308,20 +326,39 @@ impl Connection {
 
     /// Queues an answer; false where the link's dialect cannot say it.
     fn answer(&mut self, now: Now, answer: &Answer) -> bool {
-        let listener = &self.listener;
         match self.link.answer(&answer.message) {
             Ok(()) => {
-                listener
-                    .latency
-                    .record(now.instant.saturating_duration_since(answer.admitted));
-                listener.metrics.answered(answer.response_code());
+                let elapsed = now.instant.saturating_duration_since(answer.admitted);
+                let code = answer.response_code();
+                if (elapsed, code) != (self.alike.elapsed, self.alike.code) {
+                    self.count_answers();
+                    self.alike = Alike {
+                        elapsed,
+                        code,
+                        count: 0,
+                    };
+                }
+                self.alike.count += 1;
                 true
             }
             Err(error) => {
-                listener.metrics.undelivered.increment(1);
+                self.listener.metrics.undelivered.increment(1);
                 debug!(connection = self.id.0, %error, "answer cannot be written");
                 false
             }
+        }
+    }
+
+    /// Before they are written: whoever has an answer can see it counted.
+    fn count_answers(&mut self) {
+        let Alike {
+            elapsed,
+            code,
+            count,
+        } = core::mem::take(&mut self.alike);
+        if count > 0 {
+            self.listener.latency.record(elapsed, count);
+            self.listener.metrics.answered(code, count);
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) struct Pool {
     /// What happened on one member, while it is handled.
     events: Vec<Event<Token>>,
     /// Answers of this batch, by connection.
-    deliveries: HashMap<ConnectionId, Vec<Answer>>,
+    deliveries: HashMap<ConnectionId, Vec<Answer>, foldhash::fast::RandomState>,
 }
 
 /// One group, to people.
@@ -74,6 +74,8 @@ impl Leaving {
 
 /// Batches taken from the queue at a time.
 const BATCHES: usize = 64;
+/// Room for answers to one connection, for a start.
+const ANSWERS: usize = 16;
 /// How long a leaving pool waits for its sign-offs to be answered.
 const SIGN_OFF_TIME: Duration = Duration::from_secs(2);
 
@@ -109,7 +111,7 @@ impl Pool {
             directory,
             metrics: PoolMetrics::new(first),
             events: Vec::new(),
-            deliveries: HashMap::new(),
+            deliveries: HashMap::default(),
         }
     }
 
@@ -418,7 +420,7 @@ impl Pool {
             Output::Answer(answer) => {
                 self.deliveries
                     .entry(answer.connection)
-                    .or_default()
+                    .or_insert_with(|| Vec::with_capacity(ANSWERS))
                     .push(answer);
             }
             Output::Refused(refusal) => self.metrics.refused(refusal),

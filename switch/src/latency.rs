@@ -22,14 +22,16 @@ pub(crate) struct Latency {
 impl Latency {
     const NAME: &str = "switch_authorization_seconds";
 
-    pub(crate) fn record(&self, elapsed: Duration) {
+    /// So many answers took as long.
+    pub(crate) fn record(&self, elapsed: Duration, times: u64) {
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let place = BOUNDS_MICROS.partition_point(|bound| *bound < micros);
         if let Some(bucket) = self.buckets.get(place) {
-            bucket.fetch_add(1, Ordering::Relaxed);
+            bucket.fetch_add(times, Ordering::Relaxed);
         }
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.sum_micros.fetch_add(micros, Ordering::Relaxed);
+        self.count.fetch_add(times, Ordering::Relaxed);
+        self.sum_micros
+            .fetch_add(micros.saturating_mul(times), Ordering::Relaxed);
     }
 
     /// Appends the histogram to a Prometheus page.
@@ -61,7 +63,7 @@ mod tests {
     fn buckets_are_cumulative_and_a_bound_belongs_to_its_bucket() {
         let latency = Latency::default();
         for micros in [1, 10, 11, 1_000_000, 30_000_000] {
-            latency.record(Duration::from_micros(micros));
+            latency.record(Duration::from_micros(micros), 1);
         }
         let mut page = String::new();
         latency.render(&mut page);

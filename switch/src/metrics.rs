@@ -141,7 +141,7 @@ impl ListenerMetrics {
         }
     }
 
-    pub(crate) fn answered(&self, code: Option<ResponseCode>) {
+    pub(crate) fn answered(&self, code: Option<ResponseCode>, times: u64) {
         let number = code.and_then(|code| {
             let [tens, ones] = code.as_bytes().map(|digit| digit.wrapping_sub(b'0'));
             (tens <= 9 && ones <= 9).then(|| usize::from(tens * 10 + ones))
@@ -150,7 +150,7 @@ impl ListenerMetrics {
             .and_then(|number| self.answers.get(number))
             .or_else(|| self.answers.last());
         if let Some(counter) = counter {
-            counter.increment(1);
+            counter.increment(times);
         }
     }
 
