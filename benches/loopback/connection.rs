@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use benches::{Key, Template};
-use iso8583::{Dialect, Message};
+use iso8583::{Dialect, Message, Mti};
 
 /// A connection and what it waits for.
 #[derive(Debug)]
@@ -16,8 +16,10 @@ pub(crate) struct Connection {
     dialect: &'static Dialect,
     number: u64,
     request: Template,
-    /// Learnt from the first right answer; others are compared with it.
-    answer: Option<Template>,
+    /// Learnt from the first approval; others are compared with it.
+    approval: Option<Template>,
+    /// The same of refusals.
+    refusal: Option<Template>,
     next: u64,
     /// By the request's number, modulo the room: the request and when it was to start.
     waiting: Vec<Option<(u64, Instant)>>,
@@ -31,49 +33,84 @@ pub(crate) struct Connection {
 pub(crate) enum Arrival {
     /// Approved and ours; when its request was to start.
     Right(Instant),
+    /// Ours, and refused because somebody is overloaded (91, 96); when its request was to start.
+    Refused(Instant),
     /// Anything else, and why.
     Wrong(String),
 }
 
-/// Requests that may wait for answers on one connection.
-const WAITING_MAX: usize = 8_192;
-const LENGTH_BYTES: usize = 2;
+/// The two kinds of answers that are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Approval,
+    Refusal,
+}
+
+pub(crate) const LENGTH_BYTES: usize = 2;
 const ASK_TIME: Duration = Duration::from_secs(5);
 
 impl Connection {
+    /// A connection of this number, on which so many requests may wait for answers.
     pub(crate) fn open(
         address: SocketAddr,
         dialect: &'static Dialect,
         number: u64,
+        request: &Template,
+        waiting_max: usize,
     ) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).with_context(|| address.to_string())?;
         stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(ASK_TIME))?;
         Ok(Self {
             stream,
             dialect,
             number,
-            request: Template::new(&benches::purchase()?, dialect)?,
-            answer: None,
+            request: request.clone(),
+            approval: None,
+            refusal: None,
             next: 1,
-            waiting: vec![None; WAITING_MAX],
+            waiting: vec![None; waiting_max],
             in_flight: 0,
             inbox: Vec::new(),
             outbox: Vec::new(),
         })
     }
 
-    /// One request and its answer, waited for; then the connection no longer waits for anything.
-    pub(crate) fn ask(&mut self, key: Key) -> anyhow::Result<()> {
-        self.stream.set_read_timeout(Some(ASK_TIME))?;
-        self.stream.write_all(self.request.with(key))?;
+    /// Sends a request whose answer [`Connection::asked`] waits for.
+    pub(crate) fn ask(&mut self) -> anyhow::Result<()> {
+        let frame = self.request.with(Key::new(self.number, 0));
+        Ok(self.stream.write_all(frame)?)
+    }
+
+    /// Waits for the approval of what was asked.
+    pub(crate) fn asked(&mut self) -> anyhow::Result<()> {
+        let answer = self.receive()?;
+        match check(&answer, Key::new(self.number, 0))? {
+            Kind::Approval => Ok(()),
+            Kind::Refusal => anyhow::bail!("refused: {answer:?}"),
+        }
+    }
+
+    /// Signs on, and waits for the answer.
+    pub(crate) fn sign_on(&mut self) -> anyhow::Result<()> {
+        let mut message = Message::new(Mti::NETWORK_REQUEST);
+        message
+            .set(7, b"1125120000")
+            .set(11, &Key::new(self.number, 0).stan())
+            .set(70, b"001");
+        self.stream
+            .write_all(&benches::frame(&message, self.dialect)?)?;
+        let answer = self.receive()?;
+        ensure!(answer.text(39) == Some("00"), "sign-on: {answer:?}");
+        Ok(())
+    }
+
+    fn receive(&mut self) -> anyhow::Result<Message> {
         let mut length = [0; LENGTH_BYTES];
         self.stream.read_exact(&mut length)?;
-        let mut frame = length.to_vec();
-        frame.resize(LENGTH_BYTES + usize::from(u16::from_be_bytes(length)), 0);
-        let body = frame.get_mut(LENGTH_BYTES..).unwrap_or_default();
-        self.stream.read_exact(body)?;
-        let answer = self.decode(&frame)?;
-        check(&answer, key)
+        let mut body = vec![0; usize::from(u16::from_be_bytes(length))];
+        self.stream.read_exact(&mut body)?;
+        Ok(self.dialect.decode(&body)?)
     }
 
     /// From here on nothing blocks.
@@ -143,28 +180,40 @@ impl Connection {
     }
 
     fn handle_answer(&mut self, frame: &[u8]) -> Arrival {
-        let known = self.answer.as_mut().and_then(|template| {
+        let kinds = [
+            (Kind::Approval, &mut self.approval),
+            (Kind::Refusal, &mut self.refusal),
+        ];
+        let known = kinds.into_iter().find_map(|(kind, template)| {
+            let template = template.as_mut()?;
             let key = template.key_in(frame)?;
-            (template.with(key) == frame).then_some(key)
+            (template.with(key) == frame).then_some((kind, key))
         });
         let arrived = match known {
-            Some(key) => Ok(key),
+            Some(arrived) => Ok(arrived),
             // The first, or one of another form (a new business day): looked at as a message.
             None => self.learn(frame),
         };
-        match arrived.and_then(|key| self.settle(key)) {
-            Ok(start) => Arrival::Right(start),
+        let settled = arrived.and_then(|(kind, key)| Ok((kind, self.settle(key)?)));
+        match settled {
+            Ok((Kind::Approval, start)) => Arrival::Right(start),
+            Ok((Kind::Refusal, start)) => Arrival::Refused(start),
             Err(error) => Arrival::Wrong(format!("{error:#}")),
         }
     }
 
-    fn learn(&mut self, frame: &[u8]) -> anyhow::Result<Key> {
-        let answer = self.decode(frame)?;
+    fn learn(&mut self, frame: &[u8]) -> anyhow::Result<(Kind, Key)> {
+        let body = frame.get(LENGTH_BYTES..).unwrap_or_default();
+        let answer = self.dialect.decode(body)?;
         let number = answer.text(37).context("an answer without DE 37")?;
-        let key = Key::new(self.number, number.parse::<u64>()?);
-        check(&answer, key)?;
-        self.answer = Some(Template::new(&answer, self.dialect)?);
-        Ok(key)
+        let key = Key::of(number.parse()?);
+        let kind = check(&answer, key)?;
+        let template = Some(Template::new(&answer, self.dialect)?);
+        match kind {
+            Kind::Approval => self.approval = template,
+            Kind::Refusal => self.refusal = template,
+        }
+        Ok((kind, key))
     }
 
     /// The request of a key is answered.
@@ -180,11 +229,6 @@ impl Connection {
         self.in_flight -= 1;
         Ok(start)
     }
-
-    fn decode(&self, frame: &[u8]) -> anyhow::Result<Message> {
-        let body = frame.get(LENGTH_BYTES..).unwrap_or_default();
-        Ok(self.dialect.decode(body)?)
-    }
 }
 
 impl AsFd for Connection {
@@ -193,19 +237,26 @@ impl AsFd for Connection {
     }
 }
 
-/// An approval of exactly this request.
-fn check(answer: &Message, key: Key) -> anyhow::Result<()> {
+/// An answer to exactly this request, and of which kind.
+fn check(answer: &Message, key: Key) -> anyhow::Result<Kind> {
     let (rrn, stan) = (key.rrn(), key.stan());
-    for (de, expected) in [(39, &b"00"[..]), (37, &rrn), (11, &stan), (38, &stan)] {
-        let found = answer.field(de).unwrap_or_default();
+    let refused = matches!(answer.text(39), Some("91" | "96"));
+    let (kind, approval): (_, &[(u8, &[u8])]) = if refused {
+        (Kind::Refusal, &[])
+    } else {
+        (Kind::Approval, &[(39, b"00"), (38, &stan)])
+    };
+    let repeated = [(37, &rrn[..]), (11, &stan)];
+    for (de, expected) in repeated.iter().chain(approval) {
+        let found = answer.field(*de).unwrap_or_default();
         ensure!(
-            found == expected,
+            found == *expected,
             "DE {de} of an answer is {}, not {}",
             found.escape_ascii(),
             expected.escape_ascii()
         );
     }
-    Ok(())
+    Ok(kind)
 }
 
 fn place(
@@ -217,7 +268,7 @@ fn place(
 }
 
 /// The first frame with its length, and the rest; None where it is not all there.
-fn cut(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn cut(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = u16::from_be_bytes(*bytes.first_chunk()?);
     bytes.split_at_checked(LENGTH_BYTES + usize::from(length))
 }

@@ -1,6 +1,7 @@
 //! The load generator: one thread, epoll, and no work it can avoid, for it shares the machine
 //! with what it measures.
 
+use std::fmt;
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
@@ -13,15 +14,24 @@ use crate::connection::{Arrival, Connection};
 use crate::process::{Process, own_cpu_time};
 
 /// A load.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Load {
-    pub(crate) name: &'static str,
     pub(crate) connections: usize,
     pub(crate) pace: Pace,
 }
 
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self.pace {
+            Pace::Closed { in_flight } => format!("{} x {in_flight}", self.connections),
+            Pace::Open { per_second } => format!("{} at {per_second}/s", self.connections),
+        };
+        f.pad(&text)
+    }
+}
+
 /// When requests are sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// So many wait on each connection; each answer brings the next request.
     Closed { in_flight: usize },
@@ -47,10 +57,17 @@ pub(crate) struct Figures {
     pub(crate) cpu: Duration,
     /// Of the generator, within the window.
     pub(crate) own_cpu: Duration,
-    /// Nanoseconds, of requests started within the window.
+    /// Nanoseconds, of approved requests started within the window.
     pub(crate) latency: Histogram<u64>,
+    /// The same of requests refused with 91 or 96.
+    pub(crate) refused: Histogram<u64>,
+    /// Nanoseconds by which requests of an open loop were begun too late.
+    pub(crate) lag: Histogram<u64>,
     pub(crate) wrong: u64,
+    /// Requests without an answer.
     pub(crate) missing: u64,
+    /// Requests of an open loop not sent, for as many as may waited for answers.
+    pub(crate) unsent: u64,
     /// The first of the wrong answers.
     pub(crate) complaint: Option<String>,
 }
@@ -71,9 +88,11 @@ pub(crate) struct Generator<'a> {
     figures: Figures,
 }
 
-/// How long the last answers may take.
-const DRAIN_TIME: Duration = Duration::from_secs(5);
+/// How long the last answers may take: longer than the switch waits for its issuer.
+const DRAIN_TIME: Duration = Duration::from_secs(15);
 const LATENCY_MAX: Duration = Duration::from_secs(60);
+/// Connections told of at a time.
+const READY_MAX: usize = 256;
 const SCRATCH_BYTES: usize = 64 << 10;
 /// How soon a connection that takes no more is tried again.
 const RETRY_TIME: Duration = Duration::from_millis(1);
@@ -95,6 +114,7 @@ impl<'a> Generator<'a> {
         let begin = Instant::now();
         let start = begin + timing.warm_up;
         let max = u64::try_from(LATENCY_MAX.as_nanos())?;
+        let histogram = Histogram::new_with_max(max, 3)?;
         Ok(Self {
             load,
             unwritten: Vec::with_capacity(connections.len()),
@@ -109,9 +129,12 @@ impl<'a> Generator<'a> {
                 window: timing.window,
                 cpu: Duration::ZERO,
                 own_cpu: Duration::ZERO,
-                latency: Histogram::new_with_max(max, 3)?,
+                latency: histogram.clone(),
+                refused: histogram.clone(),
+                lag: histogram,
                 wrong: 0,
                 missing: 0,
+                unsent: 0,
                 complaint: None,
             },
         })
@@ -178,6 +201,10 @@ impl<'a> Generator<'a> {
             if due > now {
                 return Some(due);
             }
+            if self.window.0 <= due {
+                let lag = now.saturating_duration_since(due);
+                self.figures.lag.saturating_record(nanos(lag));
+            }
             let turns = u64::try_from(self.connections.len()).unwrap_or(1);
             let place = usize::try_from(self.begun % turns).unwrap_or(0);
             self.begun += 1;
@@ -185,8 +212,7 @@ impl<'a> Generator<'a> {
                 if connection.send(due) {
                     self.unwritten.push(place);
                 } else {
-                    // As good as never answered: that many wait already.
-                    self.figures.missing += 1;
+                    self.figures.unsent += 1;
                 }
             }
         }
@@ -225,7 +251,7 @@ impl<'a> Generator<'a> {
         let mut ready = [epoll::Event {
             flags: epoll::EventFlags::empty(),
             data: epoll::EventData::new_u64(0),
-        }; 64];
+        }; READY_MAX];
         let count = match epoll::wait(&self.poll, &mut ready[..], Some(&timeout)) {
             Ok(count) => count,
             Err(rustix::io::Errno::INTR) => 0,
@@ -247,19 +273,20 @@ impl<'a> Generator<'a> {
         let mut answers = 0;
         let told = |arrival| {
             answers += 1;
-            match arrival {
+            let (began, latencies) = match arrival {
                 Arrival::Right(began) => {
                     figures.answered += 1;
-                    if (start..end).contains(&began) {
-                        let nanos = now.saturating_duration_since(began).as_nanos();
-                        let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
-                        figures.latency.saturating_record(nanos);
-                    }
+                    (began, &mut figures.latency)
                 }
+                Arrival::Refused(began) => (began, &mut figures.refused),
                 Arrival::Wrong(why) => {
                     figures.wrong += 1;
                     figures.complaint.get_or_insert(why);
+                    return;
                 }
+            };
+            if (start..end).contains(&began) {
+                latencies.saturating_record(nanos(now.saturating_duration_since(began)));
             }
         };
         connection
@@ -276,4 +303,8 @@ impl<'a> Generator<'a> {
         }
         Ok(())
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

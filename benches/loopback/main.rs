@@ -1,52 +1,70 @@
 //! The whole path over loopback: load generator, switch and instant responder, a process each.
 //!
 //! ```text
-//! generator ══N connections══▶ switch ──one link──▶ responder      "switch"
-//! generator ══N connections═══════════════════════▶ responder      "direct", the yardstick
+//! generator ══N connections══▶ switch ──one link──────▶ responder      "switch"
+//! generator ══N connections══▶ relay ══N connections══▶ responder      "relay", "haproxy"
+//! generator ══N connections═══════════════════════════▶ responder      "direct"
 //! ```
 //!
-//! This program is all three: it starts itself again with a role. Every answer is checked; one
-//! that is wrong or missing makes the exit code 1.
+//! This program is all of them but HAProxy: it starts itself again with a role. Every answer is
+//! checked; one that is wrong or missing makes the exit code 1.
 
+mod aims;
 mod connection;
 mod generator;
+mod haproxy;
+mod idle;
+mod loads;
+mod overload;
 mod process;
+mod relay;
 mod report;
+mod responder;
 mod roles;
+mod socket;
+mod targets;
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use benches::Key;
+use anyhow::{Context, ensure};
 use clap::Parser;
-use iso8583::Dialect;
 
-use crate::connection::Connection;
-use crate::generator::{Generator, Load, Pace, Timing};
-use crate::process::Process;
-use crate::report::{Row, Table};
+use crate::aims::Aims;
+use crate::generator::Timing;
+use crate::targets::{Numbers, Parties, SWITCH};
 
-/// Messages per second, CPU and latency of the switch over loopback.
+/// Messages per second, CPU and latency of the switch over loopback, beside yardsticks.
 #[derive(Debug, Parser)]
 #[command(name = "loopback")]
 struct Args {
     /// Seconds measured of each load.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
-    /// Rounds: each measures every load once, on switch and yardstick in turn.
-    #[arg(long, default_value_t = 3)]
+    /// Rounds: each measures every load once, on all targets in turn.
+    #[arg(long, default_value_t = 5)]
     rounds: u64,
-    /// One round of a second each.
+    /// One round of a second each; overload for ten.
     #[arg(long)]
     quick: bool,
-    /// One round of a twentieth of a second each: does it work?
+    /// One round of a twentieth of a second each, few connections: does it work?
     #[arg(long)]
     test: bool,
-    /// Only the loads whose name begins so.
-    #[arg(long, default_value = "")]
-    load: String,
+    /// How many connections, fewest first.
+    #[arg(long, value_delimiter = ',', default_value = "16,1000,10000")]
+    connections: Vec<usize>,
+    /// Instead: the memory of so many connections that do nothing.
+    #[arg(long, value_name = "CONNECTIONS")]
+    idle: Option<usize>,
+    /// Instead: three times the peak, for a minute. See --responder-rate.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
+    overload: Option<u64>,
+    /// HAProxy's threads: as many as the switch has on two cores.
+    #[arg(long, default_value_t = 2)]
+    haproxy_threads: usize,
+    #[command(flatten)]
+    part: roles::Part,
     /// What `cargo bench` gives; without it this is a test, as with criterion.
     #[arg(long, hide = true)]
     bench: bool,
@@ -56,54 +74,25 @@ struct Args {
     /// A part to play, for the processes this program starts.
     #[arg(long, hide = true)]
     role: Option<roles::Role>,
-    /// The responder's address, for the switch.
-    #[arg(long, hide = true)]
-    issuer: Option<SocketAddr>,
 }
 
-/// The loads, from the easiest to the hardest.
-const LOADS: [Load; 4] = [
-    Load {
-        name: "1 in flight",
-        connections: 1,
-        pace: Pace::Closed { in_flight: 1 },
-    },
-    Load {
-        name: "5 000/s",
-        connections: 16,
-        pace: Pace::Open { per_second: 5_000 },
-    },
-    Load {
-        name: "20 000/s",
-        connections: 16,
-        pace: Pace::Open { per_second: 20_000 },
-    },
-    Load {
-        name: "16 x 64",
-        connections: 16,
-        pace: Pace::Closed { in_flight: 64 },
-    },
-];
-
-/// How long until a link that was just started carries messages.
-const READY_TIME: Duration = Duration::from_secs(10);
+/// How long overload lasts.
+const OVERLOAD_TIME_QUICK: Duration = Duration::from_secs(10);
+const OVERLOAD_TIME_TEST: Duration = Duration::from_millis(300);
+/// Connections of a test: of each load, and idle ones.
+const TESTED: [usize; 2] = [16, 200];
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     if let Some(role) = args.role {
-        roles::play(role, args.issuer)?;
+        roles::play(role, args.part)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (timing, rounds) = args.timing();
-    if args
-        .filter
-        .is_some_and(|filter| !"loopback".contains(&filter))
-    {
+    let fits = |filter: &String| "loopback".contains(filter);
+    if !args.filter.as_ref().is_none_or(fits) {
         return Ok(ExitCode::SUCCESS);
     }
-    let table = measure(&timing, rounds, &args.load)?;
-    writeln!(std::io::stdout(), "{table}")?;
-    Ok(if table.all_right() {
+    Ok(if args.run()? {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -111,9 +100,60 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 impl Args {
+    /// Runs what is asked for; was every answer right?
+    fn run(&self) -> anyhow::Result<bool> {
+        let test = self.test || !self.bench;
+        let sizes = if test { &TESTED[..] } else { &self.connections };
+        let most = sizes.iter().copied().chain(self.idle).max().unwrap_or(1);
+        // A relay has one to the responder for each of its own.
+        let sockets = process::allow_sockets(most * 2)?;
+        ensure!(
+            most <= sockets,
+            "{most} connections, and the system allows {sockets}: ulimit -n, or --connections"
+        );
+        let parties = Parties::start(sockets, self.haproxy_threads, self.part.responder_rate)?;
+        let mut out = std::io::stdout();
+        match parties.has_haproxy() {
+            true => writeln!(out, "haproxy has {} threads", self.haproxy_threads)?,
+            false => writeln!(out, "no rows of haproxy: {}", haproxy::INSTALL)?,
+        }
+        let mut numbers = Numbers::default();
+        let targets = parties.targets(&mut numbers)?;
+        for target in targets
+            .iter()
+            .filter(|target| most > target.connections_max)
+        {
+            let (name, max) = (target.name, target.connections_max);
+            writeln!(
+                out,
+                "no rows of {name} with more than {max} connections: ulimit -n"
+            )?;
+        }
+        let (timing, rounds) = self.timing(test);
+        let (mut aims, mut all_right) = (Vec::new(), true);
+        if test || self.idle.is_none() && self.overload.is_none() {
+            let table = loads::measure(&targets, &mut numbers, sizes, &timing, rounds)?;
+            writeln!(out, "{table}{}", table.growths(sizes))?;
+            aims.extend(table.aims(sizes));
+            all_right &= table.all_right();
+        }
+        if let Some(connections) = self.idle.or_else(|| test.then_some(most)) {
+            aims.extend(idle::measure(&targets, &mut numbers, connections)?);
+        }
+        if let Some(window) = self.overload_time(test) {
+            let switch = targets.iter().find(|target| target.name == SWITCH);
+            let switch = switch.context("no switch")?;
+            let (more, right) = overload::measure(switch, &mut numbers, &timing, window)?;
+            aims.extend(more);
+            all_right &= right;
+        }
+        writeln!(out, "{}", Aims(aims))?;
+        Ok(all_right)
+    }
+
     /// How long to measure, and how often.
-    fn timing(&self) -> (Timing, u64) {
-        let (window, rounds) = if self.test || !self.bench {
+    fn timing(&self, test: bool) -> (Timing, u64) {
+        let (window, rounds) = if test {
             (Duration::from_millis(50), 1)
         } else if self.quick {
             (Duration::from_secs(1), 1)
@@ -126,82 +166,15 @@ impl Args {
         };
         (timing, rounds)
     }
-}
 
-/// Where load is sent to, and whose CPU time is told.
-struct Target<'a> {
-    name: &'static str,
-    address: SocketAddr,
-    dialect: &'static Dialect,
-    watched: &'a Process,
-}
-
-fn measure(timing: &Timing, rounds: u64, named: &str) -> anyhow::Result<Table> {
-    let responder = Process::start(&["--role", "responder"])?;
-    let issuer = responder.address.to_string();
-    let switch = Process::start(&["--role", "switch", "--issuer", &issuer])?;
-    let targets = [
-        Target {
-            name: "direct",
-            address: responder.address,
-            dialect: Dialect::iso87_ascii_binmap(),
-            watched: &responder,
-        },
-        Target {
-            name: "switch",
-            address: switch.address,
-            dialect: Dialect::iso87_ascii(),
-            watched: &switch,
-        },
-    ];
-    // No two requests of a run have the same key: each connection has a number of its own.
-    let mut numbers = 1..;
-    for target in &targets {
-        wait_until_ready(target, &mut numbers)?;
-    }
-    let mut table = Table::default();
-    for round in 1..=rounds {
-        for load in LOADS.iter().filter(|load| load.name.starts_with(named)) {
-            for target in &targets {
-                let numbered = numbers.by_ref().take(load.connections);
-                let connections = numbered
-                    .map(|number| target.connect(number))
-                    .collect::<anyhow::Result<Vec<Connection>>>()?;
-                let figures = Generator::new(load, timing, connections)?.run(target.watched)?;
-                let row = Row {
-                    load: load.name,
-                    target: target.name,
-                    figures,
-                };
-                writeln!(std::io::stdout(), "round {round} of {rounds}: {row}")?;
-                table.push(row);
-            }
+    fn overload_time(&self, test: bool) -> Option<Duration> {
+        let time = self.overload.map(Duration::from_secs);
+        if test {
+            Some(OVERLOAD_TIME_TEST)
+        } else if self.quick {
+            time.map(|time| time.min(OVERLOAD_TIME_QUICK))
+        } else {
+            time
         }
-    }
-    Ok(table)
-}
-
-/// Asks until the answer is an approval: then all links on the way are up.
-fn wait_until_ready(
-    target: &Target<'_>,
-    numbers: &mut impl Iterator<Item = u64>,
-) -> anyhow::Result<()> {
-    let started = std::time::Instant::now();
-    let mut last = String::new();
-    while started.elapsed() < READY_TIME {
-        for number in numbers.by_ref().take(1) {
-            match target.connect(number)?.ask(Key::new(number, 0)) {
-                Ok(()) => return Ok(()),
-                Err(error) => last = format!("{error:#}"),
-            }
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    anyhow::bail!("{} is not ready: {last}", target.name)
-}
-
-impl Target<'_> {
-    fn connect(&self, number: u64) -> anyhow::Result<Connection> {
-        Connection::open(self.address, self.dialect, number)
     }
 }

@@ -6,80 +6,72 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use iso8583::element::ResponseCode;
-use iso8583::{Dialect, Message};
-use iso8583_link::{Event, Link, LinkConfig};
 use switch::config::JournalConfig;
 use switch::{Config, Switch};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use crate::{relay, responder};
 
 /// What a process does.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Role {
-    /// An issuer that approves everything at once.
+    /// An issuer that approves everything.
     Responder,
+    /// A relay that looks at nothing.
+    Relay,
     /// The switch, with logs at `warn` and metrics on.
     Switch,
 }
 
+/// What the part is played with.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Part {
+    /// The responder's address, for switch and relay.
+    #[arg(long, hide = true)]
+    issuer: Option<SocketAddr>,
+    /// How many requests a second the responder answers: absent, all at once.
+    #[arg(long, value_name = "PER_SECOND")]
+    pub(crate) responder_rate: Option<u32>,
+}
+
 /// Any free port.
 const ANY: &str = "127.0.0.1:0";
+/// Any free port, on all addresses: who comes from one address has 28,000 ports to one other.
+const ANY_OF_ALL: &str = "0.0.0.0:0";
+
+/// Connections of a listener: those of a run may come while those of the one before go.
+const CONNECTIONS_MAX: usize = 50_000;
 
 /// Plays a role until standard input ends: that is, until the starter is gone.
-pub(crate) fn play(role: Role, issuer: Option<SocketAddr>) -> anyhow::Result<()> {
+pub(crate) fn play(role: Role, part: Part) -> anyhow::Result<()> {
     telemetry::start_logs("warn", telemetry::LogFormat::Text)?;
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
+    let issuer = || part.issuer.context("--issuer is missing");
+    // The runtime of switch and relay is the one of the program `switch`.
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
     match role {
         Role::Responder => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?
-            .block_on(respond()),
-        // The runtime is the one of the program `switch`.
-        Role::Switch => tokio::runtime::Builder::new_multi_thread()
+            .block_on(async {
+                responder::run(listen(ANY_OF_ALL).await?, part.responder_rate).await
+            }),
+        Role::Relay => threads
             .enable_all()
             .build()?
-            .block_on(switch(issuer.context("the switch needs --issuer")?)),
+            .block_on(async { relay::run(listen(ANY).await?, issuer()?).await }),
+        Role::Switch => threads.enable_all().build()?.block_on(switch(issuer()?)),
     }
 }
 
-async fn respond() -> anyhow::Result<()> {
-    let listener = TcpListener::bind(ANY).await?;
+async fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await?;
     announce(listener.local_addr()?)?;
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        tokio::spawn(approve_all(stream));
-    }
-}
-
-async fn approve_all(stream: TcpStream) -> anyhow::Result<()> {
-    let config = LinkConfig {
-        dialect: Dialect::iso87_ascii_binmap().name().to_owned(),
-        ..LinkConfig::default()
-    };
-    let mut link: Link<()> = Link::new(stream, config.parse()?);
-    let mut events = Vec::new();
-    while link.next(&mut events).await.is_ok() {
-        for event in events.drain(..) {
-            if let Event::Request(request) = event
-                && let Some(answer) = approve(&request)
-            {
-                link.answer(&answer)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Approved, with DE 38 repeating DE 11: so an answer to another's request is seen.
-fn approve(request: &Message) -> Option<Message> {
-    let mut answer = request.response(ResponseCode::APPROVED)?;
-    answer.set(38, request.field(11)?);
-    Some(answer)
+    Ok(listener)
 }
 
 async fn switch(issuer: SocketAddr) -> anyhow::Result<()> {
@@ -100,6 +92,7 @@ async fn switch(issuer: SocketAddr) -> anyhow::Result<()> {
     config.listener.truncate(1);
     for listener in &mut config.listener {
         listener.address = ANY.to_owned();
+        listener.connections_max = CONNECTIONS_MAX;
     }
     for group in &mut config.issuer {
         group.addresses = vec![issuer.to_string()];

@@ -12,4 +12,4 @@ mod template;
 pub use cpu_time::CpuTime;
 pub use purchase::{dialects, purchase, varied};
 pub use spread::Spread;
-pub use template::{Key, Template, framer};
+pub use template::{Key, Template, frame, framer};

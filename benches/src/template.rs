@@ -17,12 +17,21 @@ pub struct Key {
 const PER_CONNECTION: u64 = 10_000_000;
 
 impl Key {
+    /// The greatest number of a connection.
+    pub const CONNECTION_MAX: u64 = 99_999;
+
     /// The key of a connection's request: connections up to 99,999, requests up to 9,999,999.
     #[must_use]
     pub const fn new(connection: u64, request: u64) -> Self {
         Self {
             rrn: connection * PER_CONNECTION + request % PER_CONNECTION,
         }
+    }
+
+    /// The key of a DE 37.
+    #[must_use]
+    pub const fn of(rrn: u64) -> Self {
+        Self { rrn }
     }
 
     /// The connection's number.
@@ -124,7 +133,11 @@ pub fn framer() -> Framer {
     Framer::new(LengthHeader::Binary2, false, 8_192)
 }
 
-fn frame(message: &Message, dialect: &Dialect) -> anyhow::Result<Vec<u8>> {
+/// A message as it goes over the wire.
+///
+/// # Errors
+/// Where the dialect cannot write it.
+pub fn frame(message: &Message, dialect: &Dialect) -> anyhow::Result<Vec<u8>> {
     #[derive(Debug, thiserror::Error)]
     enum Unwritable {
         #[error(transparent)]
