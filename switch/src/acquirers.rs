@@ -286,15 +286,11 @@ impl Connection {
     /// The one hop right: a batch a pool.
     fn forward(&mut self, now: Now) {
         for (pool, batch) in core::mem::take(&mut self.batches) {
-            if let Err(batch) = self.listener.directory.forward(pool, batch) {
-                self.in_flight -= batch.len();
-                for request in batch {
-                    self.refused(
-                        now,
-                        Refusal::Overloaded,
-                        &request.refuse(Refusal::Overloaded),
-                    );
-                }
+            let rest = self.listener.directory.forward(pool, batch);
+            self.in_flight -= rest.len();
+            for request in rest {
+                let refusal = Refusal::Overloaded;
+                self.refused(now, refusal, &request.refuse(refusal));
             }
         }
     }

@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
 use switch_core::{Answer, ConnectionId, GroupId, PoolId, Request, Undo};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::dead_letters;
 
 /// What a pool's task is handed.
 #[derive(Debug)]
 pub(crate) enum ToPool {
-    /// To be sent.
-    Requests(Vec<Box<Request>>),
+    /// To be sent, with their places in the queue.
+    Requests(Vec<Box<Request>>, OwnedSemaphorePermit),
     /// Approved, and a copy of the answer could not be delivered.
     Undeliverable(Vec<Arc<Undo>>),
     /// An operator's.
@@ -30,15 +30,84 @@ pub(crate) struct Delivery {
 /// Both directions. No guard of the map leaves it, and none is held over an await.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    pools: Vec<mpsc::Sender<ToPool>>,
+    pools: Vec<PoolQueue>,
     /// By group: is a link of it up and signed on?
     up: Vec<AtomicBool>,
     connections: DashMap<ConnectionId, mpsc::Sender<Delivery>>,
     stopping: AtomicBool,
 }
 
+/// The way to a pool's task. Its bound counts requests, for a batch may be of one or of hundreds.
+#[derive(Debug)]
+pub(crate) struct PoolQueue {
+    batches: mpsc::Sender<ToPool>,
+    places: Arc<Semaphore>,
+}
+
+impl PoolQueue {
+    /// A queue in which so many requests may wait.
+    pub(crate) fn new(requests_max: usize) -> (Self, Waiting) {
+        let (batches, waiting) = mpsc::channel(requests_max);
+        let places = Arc::new(Semaphore::new(requests_max));
+        (Self { batches, places }, Waiting(waiting))
+    }
+
+    /// Queues as many as there is room for, from the first; gives the others back.
+    fn push(&self, mut batch: Vec<Box<Request>>) -> Vec<Box<Request>> {
+        let room = self.places.available_permits().min(batch.len());
+        let count = u32::try_from(room).unwrap_or(u32::MAX);
+        // Another connection may have been given the room meanwhile.
+        let Ok(places) = Arc::clone(&self.places).try_acquire_many_owned(count) else {
+            return batch;
+        };
+        let mut rest = batch.split_off(room);
+        if batch.is_empty() {
+            return rest;
+        }
+        if let Err(refused) = self.batches.try_send(ToPool::Requests(batch, places))
+            && let ToPool::Requests(mut batch, _) = refused.into_inner()
+        {
+            batch.append(&mut rest);
+            return batch;
+        }
+        rest
+    }
+}
+
+/// The pool's end of its queue.
+#[derive(Debug)]
+pub(crate) struct Waiting(mpsc::Receiver<ToPool>);
+
+/// Requests taken at a time, and those of the batch that reaches it: about as many as a link reads
+/// answers. More, and past the peak the answers would starve.
+const REQUESTS_AT_A_TIME: usize = 512;
+
+impl Waiting {
+    /// Waits for a batch, and takes those that stand behind it. Cancel-safe.
+    pub(crate) async fn next(&mut self, batches: &mut Vec<ToPool>) {
+        let mut next = self.0.recv().await;
+        let mut requests = 0;
+        while let Some(batch) = next {
+            requests += match &batch {
+                ToPool::Requests(batch, _) => batch.len(),
+                ToPool::Undeliverable(undone) => undone.len(),
+                ToPool::DeadLetters(_) => 1,
+            };
+            batches.push(batch);
+            let more = requests < REQUESTS_AT_A_TIME;
+            next = more.then(|| self.0.try_recv().ok()).flatten();
+        }
+    }
+
+    /// What still stands in it; nobody adds to it any more.
+    pub(crate) fn rest(&mut self) -> Vec<ToPool> {
+        self.0.close();
+        core::iter::from_fn(|| self.0.try_recv().ok()).collect()
+    }
+}
+
 impl Directory {
-    pub(crate) fn new(pools: Vec<mpsc::Sender<ToPool>>, groups: usize) -> Self {
+    pub(crate) fn new(pools: Vec<PoolQueue>, groups: usize) -> Self {
         let up = (0..groups).map(|_| AtomicBool::new(false)).collect();
         Self {
             pools,
@@ -79,25 +148,15 @@ impl Directory {
     /// Asks a pool; where it is gone, nobody answers.
     pub(crate) async fn ask(&self, pool: PoolId, ask: dead_letters::Ask) {
         if let Some(queue) = self.pools.get(pool.0) {
-            let _ = queue.send(ToPool::DeadLetters(ask)).await;
+            let _ = queue.batches.send(ToPool::DeadLetters(ask)).await;
         }
     }
 
-    /// The hop right. Gives the batch back where the pool's queue is full.
-    pub(crate) fn forward(
-        &self,
-        pool: PoolId,
-        batch: Vec<Box<Request>>,
-    ) -> Result<(), Vec<Box<Request>>> {
-        let Some(queue) = self.pools.get(pool.0) else {
-            return Err(batch);
-        };
-        match queue.try_send(ToPool::Requests(batch)) {
-            Ok(()) => Ok(()),
-            Err(refused) => match refused.into_inner() {
-                ToPool::Requests(batch) => Err(batch),
-                ToPool::Undeliverable(_) | ToPool::DeadLetters(_) => Ok(()),
-            },
+    /// The hop right. Gives back what finds no room in the pool's queue.
+    pub(crate) fn forward(&self, pool: PoolId, batch: Vec<Box<Request>>) -> Vec<Box<Request>> {
+        match self.pools.get(pool.0) {
+            Some(queue) => queue.push(batch),
+            None => batch,
         }
     }
 
@@ -115,7 +174,85 @@ impl Directory {
     pub(crate) async fn give_back(&self, pool: PoolId, undone: Vec<Arc<Undo>>) {
         if let Some(queue) = self.pools.get(pool.0).filter(|_| !undone.is_empty()) {
             // Fails only where the pool's task is gone, which outlives all connections.
-            let _ = queue.send(ToPool::Undeliverable(undone)).await;
+            let _ = queue.batches.send(ToPool::Undeliverable(undone)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use iso8583::{Message, Mti};
+    use switch_core::Admission;
+
+    use super::*;
+
+    fn requests(count: usize) -> Vec<Box<Request>> {
+        let sandbox = crate::Config::default().check().unwrap();
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        for (de, value) in [
+            (2, "9999990100000005"),
+            (3, "000000"),
+            (4, "000000015000"),
+            (7, "0315023015"),
+            (11, "000123"),
+            (12, "113015"),
+            (13, "0315"),
+            (37, "607411000123"),
+            (41, "TERM0001"),
+            (42, "MERCHANT0000001"),
+            (49, "410"),
+        ] {
+            message.set(de, value.as_bytes());
+        }
+        let now = iso8583_link::now();
+        let inbound = &sandbox.listeners[0].inbound;
+        let admit = |_| match inbound.admit(now, ConnectionId(1), message.clone()) {
+            Admission::Admitted(request) => request,
+            Admission::Refused(..) | Admission::Dropped => panic!("it is not admitted"),
+        };
+        (0..count).map(admit).collect()
+    }
+
+    async fn taken(waiting: &mut Waiting) -> usize {
+        let mut batches = Vec::new();
+        waiting.next(&mut batches).await;
+        let count = |batch: &ToPool| match batch {
+            ToPool::Requests(batch, _) => batch.len(),
+            ToPool::Undeliverable(_) | ToPool::DeadLetters(_) => 0,
+        };
+        batches.iter().map(count).sum()
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_gives_back_what_it_has_no_room_for_and_has_room_once_that_is_taken() {
+        let (queue, mut waiting) = PoolQueue::new(5);
+        assert_eq!(queue.push(requests(3)).len(), 0);
+        assert_eq!(queue.push(requests(3)).len(), 1);
+        assert_eq!(queue.push(requests(1)).len(), 1);
+        assert_eq!(taken(&mut waiting).await, 5);
+        assert_eq!(queue.push(requests(6)).len(), 1);
+    }
+
+    /// The bound is one of requests: batches of one count as such.
+    #[tokio::test]
+    async fn one_request_of_each_of_many_connections_at_once_finds_room() {
+        let (queue, mut waiting) = PoolQueue::new(10_000);
+        for request in requests(10_000) {
+            assert_eq!(queue.push(vec![request]).len(), 0);
+        }
+        assert_eq!(queue.push(requests(1)).len(), 1);
+        assert_eq!(waiting.rest().len(), 10_000);
+    }
+
+    #[tokio::test]
+    async fn no_more_is_taken_at_a_time_than_leaves_the_answers_their_turn() {
+        let (queue, mut waiting) = PoolQueue::new(2_000);
+        for _ in 0..10 {
+            assert_eq!(queue.push(requests(200)).len(), 0);
+        }
+        // The batch that reaches the 512 is taken whole.
+        for expected in [600, 600, 600, 200] {
+            assert_eq!(taken(&mut waiting).await, expected);
         }
     }
 }

@@ -11,13 +11,12 @@ use switch_core::{
     Answer, ConnectionId, DeadLetter, ForwardEvent, GroupId, LinkId, Outbound, Output, PoolId,
     Refusal, Token,
 };
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::config::CheckedGroup;
 use crate::dead_letters::{Ask, Listed, Order};
-use crate::directory::{Delivery, Directory, ToPool};
+use crate::directory::{Delivery, Directory, ToPool, Waiting};
 use crate::journal::Keeper;
 use crate::members::Member;
 use crate::metrics::{IssuerMetrics, MemberMetrics, PoolMetrics, level};
@@ -33,7 +32,7 @@ pub(crate) struct Pool {
     keeper: Option<Keeper>,
     /// What no link took of this batch.
     unsent: Vec<(Token, Message, Refusal)>,
-    queue: mpsc::Receiver<ToPool>,
+    queue: Waiting,
     directory: Arc<Directory>,
     metrics: PoolMetrics,
     /// What happened on one member, while it is handled.
@@ -72,8 +71,6 @@ impl Leaving {
     }
 }
 
-/// Batches taken from the queue at a time.
-const BATCHES: usize = 64;
 /// Room for answers to one connection, for a start.
 const ANSWERS: usize = 16;
 /// How long a leaving pool waits for its sign-offs to be answered.
@@ -85,7 +82,7 @@ impl Pool {
         groups: &[(GroupId, &CheckedGroup)],
         (outbound, keeper): (Outbound, Option<Keeper>),
         drain_timeout: Duration,
-        queue: mpsc::Receiver<ToPool>,
+        queue: Waiting,
         directory: Arc<Directory>,
     ) -> Self {
         let issuers = groups.iter().map(|(id, group)| {
@@ -133,7 +130,7 @@ impl Pool {
                 .min();
             tokio::select! {
                 () = Member::next(&mut self.members) => self.handle_members(leaving),
-                _ = self.queue.recv_many(&mut batches, BATCHES), if leaving == Leaving::No => {
+                () = self.queue.next(&mut batches), if leaving == Leaving::No => {
                     self.take(&mut batches);
                 }
                 () = changed(self.keeper.as_ref()) => self.report(),
@@ -180,13 +177,8 @@ impl Pool {
             .all(|group| self.outbound.in_flight(group) == 0 && self.outbound.letters(group) == 0)
     }
 
-    /// What still stands in the queue; nobody adds to it any more.
     fn take_rest(&mut self) {
-        self.queue.close();
-        let mut rest = Vec::new();
-        while let Ok(batch) = self.queue.try_recv() {
-            rest.push(batch);
-        }
+        let mut rest = self.queue.rest();
         self.take(&mut rest);
     }
 
@@ -194,7 +186,7 @@ impl Pool {
         let now = iso8583_link::now();
         for batch in batches.drain(..) {
             match batch {
-                ToPool::Requests(requests) => {
+                ToPool::Requests(requests, _places) => {
                     for request in requests {
                         self.outbound.handle_request(now, request);
                     }

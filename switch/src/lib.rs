@@ -32,7 +32,6 @@ use iso8583_link::accept::Acceptor;
 use switch_core::{GroupId, Outbound, PoolId};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -44,7 +43,7 @@ pub use keyfile::{KeyFileError, generate as generate_key_file};
 
 use crate::acquirers::Listener;
 use crate::config::{Checked, CheckedGroup, CheckedJournal, ConfigError};
-use crate::directory::{Directory, ToPool};
+use crate::directory::{Directory, PoolQueue, Waiting};
 use crate::issuers::Pool;
 use crate::journal::Keeper;
 use crate::latency::Latency;
@@ -213,17 +212,17 @@ impl Switch {
     }
 
     /// A pool's queue has the room of all its groups.
-    fn directory(&self) -> (Arc<Directory>, Vec<mpsc::Receiver<ToPool>>) {
+    fn directory(&self) -> (Arc<Directory>, Vec<Waiting>) {
         let room = |groups: Vec<(GroupId, &CheckedGroup)>| {
             groups
                 .iter()
-                .map(|(_, group)| group.queue_batches_max)
+                .map(|(_, group)| group.queue_requests_max)
                 .sum()
         };
         let queues = self
             .checked
             .pools()
-            .map(|groups| mpsc::channel(room(groups)));
+            .map(|groups| PoolQueue::new(room(groups)));
         let (senders, receivers) = queues.unzip();
         let directory = Directory::new(senders, self.checked.groups.len());
         (Arc::new(directory), receivers)

@@ -86,8 +86,8 @@ pub struct IssuerConfig {
     pub addresses: Vec<String>,
     /// Which of the links that are up is given the next request.
     pub balance: BalanceName,
-    /// Batches of requests that may wait for the issuer's task; one more is answered 91 at once.
-    pub queue_batches_max: usize,
+    /// Requests that may wait for the issuer's task; one more is answered 91 at once.
+    pub queue_requests_max: usize,
     /// Requests in flight, and reversals and kept advices not yet acknowledged, together; at the
     /// bound 91. An advice of more than 512 bytes counts several times.
     pub transactions_max: usize,
@@ -237,7 +237,7 @@ impl Default for IssuerConfig {
             name: String::new(),
             addresses: Vec::new(),
             balance: BalanceName::default(),
-            queue_batches_max: 1_024,
+            queue_requests_max: 16_384,
             transactions_max: settings.transactions_max,
             forward: ForwardConfig::default(),
             link: default_issuer_link(),
@@ -295,7 +295,7 @@ pub(crate) struct CheckedListener {
 pub(crate) struct CheckedGroup {
     pub(crate) name: String,
     pub(crate) addresses: Vec<String>,
-    pub(crate) queue_batches_max: usize,
+    pub(crate) queue_requests_max: usize,
     pub(crate) settings: GroupSettings,
     pub(crate) link: LinkSettings,
 }
@@ -551,9 +551,9 @@ impl IssuerConfig {
         self.addresses
             .iter()
             .try_for_each(|address| given(address, place, "one of addresses"))?;
-        positive(self.queue_batches_max, place, "queue_batches_max")?;
-        if self.queue_batches_max > 1 << 20 {
-            return Err(option(place(), "queue_batches_max", "at most 1048576"));
+        positive(self.queue_requests_max, place, "queue_requests_max")?;
+        if self.queue_requests_max > 1 << 20 {
+            return Err(option(place(), "queue_requests_max", "at most 1048576"));
         }
         positive(self.transactions_max, place, "transactions_max")?;
         let link = self.link.parse().map_err(|error| ConfigError::Link {
@@ -563,7 +563,7 @@ impl IssuerConfig {
         Ok(CheckedGroup {
             name: self.name.clone(),
             addresses: self.addresses.clone(),
-            queue_batches_max: self.queue_batches_max,
+            queue_requests_max: self.queue_requests_max,
             settings: GroupSettings {
                 links,
                 balance: self.balance.into(),
