@@ -568,6 +568,13 @@ impl IssuerConfig {
                 links,
                 balance: self.balance.into(),
                 transactions_max: self.transactions_max,
+                answer_timeout: self.link.answer_timeout,
+                // The rest of the link's is kept for reversals.
+                link_in_flight_max: self
+                    .link
+                    .in_flight_max
+                    .saturating_sub(self.forward.window)
+                    .max(1),
                 forward: self.forward.check(place)?,
             },
             link,

@@ -39,7 +39,7 @@ impl Outbound {
     fn has_room(&self, group: GroupId) -> bool {
         let letters = self.forward.places(group);
         let group = self.groups.get(&group);
-        group.is_some_and(|group| group.has_room(letters))
+        group.is_some_and(|group| group.has_place(letters))
     }
 
     /// Keeps an advice or a reversal, of which these are the copies, for a group that may have been

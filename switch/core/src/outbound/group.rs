@@ -1,6 +1,9 @@
 //! One issuer group: its links, and which of them is next.
 
-use crate::outbound::forward::ForwardSettings;
+use std::time::{Duration, Instant};
+
+use super::forward::ForwardSettings;
+use super::pace::Pace;
 use crate::route::GroupId;
 
 /// A link of a group: its place in the configuration.
@@ -34,6 +37,11 @@ pub struct GroupSettings {
     /// Requests in flight, and reversals and kept advices not yet acknowledged, together: a request
     /// is taken only if its reversal would have a place.
     pub transactions_max: usize,
+    /// Requests in flight on one link, beside reversals.
+    pub link_in_flight_max: usize,
+    /// The time to answer: where answers come slowly, no more requests wait than are answered
+    /// within three quarters of it.
+    pub answer_timeout: Duration,
     /// How reversals and kept advices are told.
     pub forward: ForwardSettings,
 }
@@ -49,6 +57,8 @@ impl Default for GroupSettings {
             links: 1,
             balance: Balance::default(),
             transactions_max: 65_536,
+            link_in_flight_max: 16_384,
+            answer_timeout: Duration::from_secs(10),
             forward: ForwardSettings::default(),
         }
     }
@@ -59,6 +69,8 @@ impl Default for GroupSettings {
 pub(super) struct Group {
     balance: Balance,
     transactions_max: usize,
+    link_in_flight_max: usize,
+    pace: Pace,
     links: Box<[Link]>,
     in_flight: usize,
     /// The link whose turn it is.
@@ -95,6 +107,8 @@ impl Group {
         Self {
             balance: settings.balance,
             transactions_max: settings.transactions_max,
+            link_in_flight_max: settings.link_in_flight_max,
+            pace: Pace::new(settings.answer_timeout),
             links: vec![Link::default(); links.into()].into(),
             in_flight: 0,
             turn: 0,
@@ -110,9 +124,24 @@ impl Group {
         self.in_flight
     }
 
-    /// Is there room for one more request, beside what takes so many places?
-    pub(super) const fn has_room(&self, letters: usize) -> bool {
+    /// Is there a place for one more, beside what takes so many?
+    pub(super) const fn has_place(&self, letters: usize) -> bool {
         self.in_flight + letters < self.transactions_max
+    }
+
+    /// Is there room for one more request, beside what takes so many places?
+    pub(super) fn has_room(&self, letters: usize) -> bool {
+        self.has_place(letters) && self.pace.allows(self.in_flight)
+    }
+
+    /// A request that waited so long was answered.
+    pub(super) fn answered(&mut self, now: Instant, waited: Duration) {
+        self.pace.answered(now, waited);
+    }
+
+    /// A request was not answered in time.
+    pub(super) fn timed_out(&mut self, now: Instant) {
+        self.pace.timed_out(now);
     }
 
     pub(super) fn set_up(&mut self, place: u8, up: bool) {
@@ -121,8 +150,23 @@ impl Group {
         }
     }
 
-    /// The link whose turn it is, of those that are up and were not tried.
+    /// Is a link up that has room for no more?
+    pub(super) fn has_full_link(&self) -> bool {
+        let mut up = self.links.iter().filter(|link| link.up);
+        up.any(|link| link.in_flight >= self.link_in_flight_max)
+    }
+
+    /// The link whose turn it is, of those that are up, have room and were not tried.
     pub(super) fn choose(&mut self, tried: Tried) -> Option<u8> {
+        self.choose_below(self.link_in_flight_max, tried)
+    }
+
+    /// The link that is given a reversal: there is room for those where requests have none.
+    pub(super) fn choose_for_reversal(&mut self) -> Option<u8> {
+        self.choose_below(usize::MAX, Tried::default())
+    }
+
+    fn choose_below(&mut self, in_flight_max: usize, tried: Tried) -> Option<u8> {
         let first = match self.balance {
             Balance::PrimaryBackup => 0,
             Balance::RoundRobin | Balance::LeastInFlight => self.turn,
@@ -130,7 +174,8 @@ impl Group {
         let count = self.links.len();
         let mut free = (first..count).chain(0..first).filter_map(|place| {
             let link = self.links.get(place)?;
-            (link.up && !tried.has(place)).then_some((place, link.in_flight))
+            let free = link.up && link.in_flight < in_flight_max;
+            (free && !tried.has(place)).then_some((place, link.in_flight))
         });
         let (place, _) = match self.balance {
             Balance::PrimaryBackup | Balance::RoundRobin => free.next(),
@@ -230,5 +275,21 @@ mod tests {
         let mut tried = Tried::default();
         (0..15).for_each(|place| tried.add(place));
         assert_eq!(most.choose(tried), Some(15));
+    }
+
+    #[test]
+    fn a_full_link_is_given_reversals_and_no_requests() {
+        let mut two = Group::new(&GroupSettings {
+            links: 2,
+            link_in_flight_max: 3,
+            ..GroupSettings::default()
+        });
+        (0..2).for_each(|place| two.set_up(place, true));
+        assert_eq!(sent(&mut two, 6), [0, 0, 0, 1, 1, 1]);
+        assert_eq!(two.choose(Tried::default()), None);
+        assert!(two.has_full_link());
+        assert_eq!(two.choose_for_reversal(), Some(0));
+        two.leave(1);
+        assert_eq!(two.choose(Tried::default()), Some(1));
     }
 }

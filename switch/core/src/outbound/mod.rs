@@ -18,6 +18,7 @@
 mod advice;
 mod forward;
 mod group;
+mod pace;
 mod reversal;
 mod store;
 mod whereabouts;
@@ -297,6 +298,11 @@ impl Outbound {
                 let Some(in_flight) = self.take_sent(now, id) else {
                     return;
                 };
+                if let Some(group) = self.groups.get_mut(&in_flight.link.group) {
+                    let admitted = in_flight.request.admitted;
+                    let waited = now.instant.saturating_duration_since(admitted);
+                    group.answered(now.instant, waited);
+                }
                 self.conclude(now, in_flight, answer, code);
                 self.store.closed(id);
             }
@@ -354,6 +360,12 @@ impl Outbound {
 
     /// The issuer did not answer in time.
     pub fn handle_timed_out(&mut self, now: Now, token: Token) {
+        if let Token::Request(id) = token
+            && let Some(in_flight) = self.in_flight.get(&id)
+            && let Some(group) = self.groups.get_mut(&in_flight.link.group)
+        {
+            group.timed_out(now.instant);
+        }
         self.handle_silence(now, token, Refusal::TimedOut);
     }
 
@@ -449,6 +461,9 @@ impl Outbound {
                     refusal = Refusal::Overloaded;
                 } else if let Some(place) = group.choose(tried) {
                     return Ok(LinkId { group: id, place });
+                } else if group.has_full_link() {
+                    // Refused before anything is copied or recorded: past the peak most are.
+                    refusal = Refusal::Overloaded;
                 }
             }
             tried = Tried::default();
@@ -722,7 +737,7 @@ impl Outbound {
             // A group that is up has a link to choose: what is taken to be sent is sent.
             while group.is_up()
                 && let Some((letter, message)) = self.forward.next_to_send(now, *id)
-                && let Some(place) = group.choose(Tried::default())
+                && let Some(place) = group.choose_for_reversal()
             {
                 self.outputs.push_back(Output::Send {
                     link: LinkId { group: *id, place },

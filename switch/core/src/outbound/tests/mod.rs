@@ -517,6 +517,51 @@ fn nothing_is_sent_while_the_link_is_down_or_no_place_is_left() {
 }
 
 #[test]
+fn a_request_for_which_the_link_has_no_room_is_refused_and_nothing_is_recorded() {
+    let mut kit = Kit::with(GroupSettings {
+        link_in_flight_max: 1,
+        ..GroupSettings::default()
+    });
+    kit.sent(purchase());
+    kit.outbound.records_written();
+    let mut second = purchase();
+    second.set(11, b"000124");
+    let outputs = kit.ask(second);
+    assert!(matches!(outputs[0], Output::Refused(Refusal::Overloaded)));
+    assert!(kit.outbound.records().is_empty());
+}
+
+#[test]
+fn an_issuer_that_does_not_answer_in_time_is_asked_little_until_it_does() {
+    let mut kit = Kit::up();
+    let mut number = 0_u32;
+    let mut next = || {
+        number += 1;
+        let mut message = purchase();
+        message.set(11, format!("{number:06}").as_bytes());
+        message
+    };
+    let (silent, _) = kit.sent(next());
+    for _ in 0..5 {
+        kit.sent(next());
+    }
+    kit.now.instant += 10 * SECOND;
+    kit.outbound.handle_timed_out(kit.now, silent);
+    kit.outputs();
+    // Six may wait, and five do.
+    let (soon, request) = kit.sent(next());
+    let outputs = kit.ask(next());
+    assert!(matches!(outputs[0], Output::Refused(Refusal::Overloaded)));
+    // An answer that comes soon says that the others do.
+    let approved = request.response(ResponseCode::APPROVED).unwrap();
+    kit.outbound.handle_answer(kit.now, soon, approved);
+    kit.outputs();
+    for _ in 0..10 {
+        kit.sent(next());
+    }
+}
+
+#[test]
 fn only_a_window_of_reversals_is_under_way_at_a_time() {
     let mut kit = Kit::with(GroupSettings {
         forward: ForwardSettings {
