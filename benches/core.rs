@@ -327,7 +327,9 @@ impl Routing {
             message.set(2, card.as_bytes()).remove(35);
             match core.inbound.admit(core.now, ConnectionId(7), message) {
                 Admission::Admitted(request) => requests.push(request),
-                other @ (Admission::Refused(..) | Admission::Dropped) => bail!("{other:?}"),
+                other @ (Admission::Refused(..)
+                | Admission::Reconciliation(_)
+                | Admission::Dropped) => bail!("{other:?}"),
             }
         }
         Ok(Self {

@@ -556,6 +556,10 @@ impl Switch {
                 Err(refusal) => request.refuse(refusal),
             },
             Admission::Refused(_, answer) => answer,
+            Admission::Reconciliation(reconciliation) => {
+                let position = running.outbound.position(&reconciliation.page());
+                reconciliation.answer(&position).1
+            }
             Admission::Dropped => return,
         };
         self.answer(stage, socket, answer.message, None);

@@ -7,6 +7,7 @@ use iso8583::session::Now;
 use iso8583::{Bitmap, Class, Message};
 use jiff::tz::Offset;
 
+use crate::reconcile::Reconciliation;
 use crate::refusal::Refusal;
 use crate::request::{Answer, ConnectionId, Request, Theirs, duplicate_key};
 use crate::route::Choices;
@@ -29,6 +30,8 @@ pub struct Inbound {
 pub enum Admission {
     /// It is to be routed.
     Admitted(Box<Request>),
+    /// It is to be held against the totals of all machines.
+    Reconciliation(Box<Reconciliation>),
     /// It is answered here.
     Refused(Refusal, Answer),
     /// It is of a kind that is never answered.
@@ -45,6 +48,9 @@ impl Inbound {
     pub fn admit(&self, now: Now, connection: ConnectionId, message: Message) -> Admission {
         if message.mti().response().is_none() {
             return Admission::Dropped;
+        }
+        if message.mti().class() == Class::Reconciliation {
+            return self.reconcile(now, connection, message);
         }
         let refusal = self.check(&message).err();
         let request = self.request(now, connection, message);
@@ -187,7 +193,7 @@ mod tests {
                 let text = |de| message.text(de).map(ToOwned::to_owned);
                 Some((refusal, text(39).unwrap(), text(32)))
             }
-            Admission::Dropped => panic!("dropped"),
+            other @ (Admission::Reconciliation(_) | Admission::Dropped) => panic!("{other:?}"),
         }
     }
 
@@ -217,9 +223,13 @@ mod tests {
         assert_eq!(refusal, Refusal::AcquirerNotAllowed);
         let (_, code, acquirer) = refused(&inbound(&["450001"]), purchase(None)).unwrap();
         assert_eq!((code.as_str(), acquirer), ("31", None));
+        let mut text = purchase(Some("450002"));
+        text.set_mti("0600".parse().unwrap());
+        let (refusal, ..) = refused(&inbound(&["450001"]), text).unwrap();
+        assert_eq!(refusal, Refusal::UnsupportedMessage);
         let mut reconciliation = purchase(Some("450002"));
         reconciliation.set_mti("0500".parse().unwrap());
         let (refusal, ..) = refused(&inbound(&["450001"]), reconciliation).unwrap();
-        assert_eq!(refusal, Refusal::UnsupportedMessage);
+        assert_eq!(refusal, Refusal::AcquirerNotAllowed);
     }
 }

@@ -27,6 +27,7 @@
 mod inbound;
 mod outbound;
 mod rate;
+mod reconcile;
 mod record;
 mod refusal;
 mod request;
@@ -38,6 +39,7 @@ pub use outbound::{
     Outbound, OutboundSettings, Output, Token,
 };
 pub use rate::{Bucket, Rate};
+pub use reconcile::{Balanced, PageId, Position, Reconciliation, Sum, Totals, TotalsSettings};
 pub use record::{BootId, NotRecords, Recovered, Replay, Unknown};
 pub use refusal::Refusal;
 pub use request::{Answer, ConnectionId, Request, Undo};

@@ -16,6 +16,7 @@
 //! letter     7 | id u64 | time | origin u8 | dead u8 | group u16 | message
 //! elsewhere  8 | time | group u16 | key
 //! came back  9 | key
+//! totals     10 to 12, of `reconcile/record.rs`
 //! message    MTI [4] | elements u8, each: number u8, length u16, value
 //! time       unix time i64, seconds
 //! origin     0 a reversal of the switch's own, 1 an acquirer's advice or reversal
@@ -32,6 +33,7 @@ use iso8583::{Bitmap, FieldKey, Message, Mti};
 use thiserror::Error;
 
 use crate::outbound::{Letter, OF_THE_ORIGINAL, Origin};
+use crate::reconcile::{Book, TotalsSettings};
 use crate::request::reference;
 use crate::route::GroupId;
 
@@ -128,6 +130,11 @@ impl Records {
         self.message(original, original.present());
     }
 
+    /// Where totals are recorded, in a form of their own.
+    pub(crate) const fn of_totals(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
     fn head(&mut self, kind: u8, id: u64) {
         self.bytes.push(kind);
         self.bytes.extend_from_slice(&id.to_le_bytes());
@@ -187,6 +194,7 @@ const UNKNOWN: u8 = 6;
 const LETTER: u8 = 7;
 const ELSEWHERE: u8 = 8;
 const CAME_BACK: u8 = 9;
+const OF_TOTALS: core::ops::RangeInclusive<u8> = 10..=12;
 /// Longest name of a group in a record, in bytes.
 pub(crate) const NAME_MAX: usize = 255;
 
@@ -214,6 +222,7 @@ impl Unknown {
 #[derive(Debug, Default)]
 pub struct Recovered {
     pub(crate) next_id: u64,
+    pub(crate) book: Option<Book>,
     /// At the issuer when the process died, in the order they were sent: to be reversed.
     pub(crate) open: Vec<(GroupId, Message)>,
     /// What issuers are to be told, by its id.
@@ -279,7 +288,7 @@ pub enum NotRecords {
 /// Reads records in their order, and keeps what they leave undone. Records before the first
 /// *begun* are of before a checkpoint, what of them the journal has not given up yet: they count
 /// no more.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Replay {
     begun: bool,
     boot: BootId,
@@ -290,6 +299,7 @@ pub struct Replay {
     unknown: BTreeMap<u64, (i64, Entry)>,
     /// With the name of the group.
     elsewhere: HashMap<FieldKey, (i64, String)>,
+    book: Book,
 }
 
 #[derive(Debug)]
@@ -298,7 +308,34 @@ struct Entry {
     message: Message,
 }
 
+/// Of a machine with the totals' bounds of old.
+impl Default for Replay {
+    fn default() -> Self {
+        Self::new(TotalsSettings::default())
+    }
+}
+
 impl Replay {
+    /// Reads the records of a machine whose totals have these bounds.
+    #[must_use]
+    pub fn new(totals: TotalsSettings) -> Self {
+        Self::of(Book::new(totals))
+    }
+
+    fn of(book: Book) -> Self {
+        Self {
+            begun: false,
+            boot: BootId::default(),
+            names: HashMap::new(),
+            next_id: 0,
+            sent: BTreeMap::new(),
+            letters: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+            elsewhere: HashMap::new(),
+            book,
+        }
+    }
+
     /// Takes one batch.
     ///
     /// # Errors
@@ -331,6 +368,7 @@ impl Replay {
         };
         let mut recovered = Recovered {
             next_id: self.next_id,
+            book: Some(self.book),
             ..Recovered::default()
         };
         for (since, entry) in self.unknown.into_values() {
@@ -389,6 +427,7 @@ impl Replay {
                 self.elsewhere.remove(&key);
                 return Some(Ok(rest));
             }
+            kind if OF_TOTALS.contains(&kind) => return self.apply_totals(kind, rest).map(Ok),
             _ => {}
         }
         let (id, rest) = rest.split_first_chunk::<8>()?;
@@ -433,6 +472,14 @@ impl Replay {
         }
     }
 
+    fn apply_totals<'a>(&mut self, kind: u8, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        if self.begun {
+            self.book.read(kind, bytes)
+        } else {
+            self.book.emptied().read(kind, bytes)
+        }
+    }
+
     /// Keeps a group and a message; the bytes behind them.
     fn entry<'a>(
         &mut self,
@@ -472,7 +519,7 @@ impl Replay {
             begun: true,
             boot: *boot,
             next_id: self.next_id,
-            ..Self::default()
+            ..Self::of(self.book.emptied())
         };
         for _ in 0..count {
             let (group, after) = number(rest)?;

@@ -44,7 +44,9 @@ fn request(card: &str) -> Box<Request> {
     };
     match inbound.admit(now, ConnectionId(7), message) {
         Admission::Admitted(request) => request,
-        other @ (Admission::Refused(..) | Admission::Dropped) => panic!("{other:?}"),
+        other @ (Admission::Refused(..) | Admission::Reconciliation(_) | Admission::Dropped) => {
+            panic!("{other:?}")
+        }
     }
 }
 

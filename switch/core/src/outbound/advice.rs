@@ -52,6 +52,8 @@ impl Outbound {
         };
         self.close_originals(&request);
         self.remember_originals(now, &request, group);
+        let answer = request.accept().message;
+        self.count(now, &request, &answer, ResponseCode::APPROVED);
         // What may not be kept goes.
         drop(request.take_message());
         let mut message = request.message;
@@ -97,7 +99,8 @@ impl Outbound {
 
     /// Does something wait to be told of the same card, which this must not overtake?
     pub(super) fn must_wait(&self, request: &Request) -> bool {
-        let first = request.choices.first().filter(|_| !request.is_asked());
+        let kept = !request.is_asked() && self.store.may_keep();
+        let first = request.choices.first().filter(|_| kept);
         first.is_some_and(|group| self.forward.is_before(group, &request.message))
     }
 

@@ -19,6 +19,7 @@ mod advice;
 mod forward;
 mod group;
 mod pace;
+mod reckon;
 mod reversal;
 mod store;
 mod whereabouts;
@@ -43,6 +44,7 @@ use self::forward::{Forward, Told};
 use self::group::{Group, Tried};
 use self::store::Store;
 use self::whereabouts::Whereabouts;
+use crate::reconcile::{Book, TotalsSettings};
 use crate::refusal::Refusal;
 use crate::request::{Answer, Request, Undo, response_code};
 use crate::route::{Choices, GroupId};
@@ -56,6 +58,8 @@ pub struct OutboundSettings {
     pub queue_age_max: Duration,
     /// What is kept in mind of answered requests.
     pub memory: MemorySettings,
+    /// How long and how much is counted for reconciliation.
+    pub totals: TotalsSettings,
 }
 
 impl Default for OutboundSettings {
@@ -64,6 +68,7 @@ impl Default for OutboundSettings {
             repeats_max: 8,
             queue_age_max: Duration::from_secs(5),
             memory: MemorySettings::default(),
+            totals: TotalsSettings::default(),
         }
     }
 }
@@ -138,6 +143,7 @@ pub struct Outbound {
     undos_swept_above: usize,
     whereabouts: Whereabouts,
     store: Store,
+    book: Book,
     outputs: VecDeque<Output>,
 }
 
@@ -175,6 +181,7 @@ impl Outbound {
             undos_swept_above: UNDOS_SWEPT_ABOVE,
             whereabouts: Whereabouts::new(settings.memory),
             store: Store::default(),
+            book: Book::new(settings.totals),
             outputs: VecDeque::new(),
         }
     }
@@ -330,7 +337,7 @@ impl Outbound {
             let reason = ResponseCode::SUSPECTED_MALFUNCTION;
             self.undo_in_flight(now, &in_flight, Refusal::BeingReversed, reason);
         } else {
-            self.deliver(in_flight, answer, code);
+            self.deliver(now, in_flight, answer, code);
         }
     }
 
@@ -630,13 +637,14 @@ impl Outbound {
         code.approves() && request.moves_money() && self.forward.undoes(&request.key)
     }
 
-    fn deliver(&mut self, in_flight: InFlight, issuers: Message, code: ResponseCode) {
+    fn deliver(&mut self, now: Now, in_flight: InFlight, issuers: Message, code: ResponseCode) {
         let InFlight {
             mut request,
             link,
             repeats,
             ..
         } = in_flight;
+        self.count(now, &request, &issuers, code);
         let others: Vec<Answer> = repeats
             .iter()
             .map(|repeat| repeat.answer(issuers.clone()))

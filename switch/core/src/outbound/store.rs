@@ -13,6 +13,7 @@ use iso8583::{FieldKey, Message};
 use super::forward::{Letter, Origin};
 use super::group::Group;
 use super::{ForwardEvent, Outbound, Output, reversal};
+use crate::reconcile::Step;
 use crate::record::{BootId, Records, Recovered, Unknown};
 use crate::refusal::Refusal;
 use crate::request::reference;
@@ -54,6 +55,11 @@ enum Kept {
 }
 
 impl Store {
+    /// Was everything written that should be?
+    pub(super) const fn is_whole(&self) -> bool {
+        !self.failed
+    }
+
     /// May requests be taken that have to be recorded?
     pub(super) const fn is_open(&self) -> bool {
         !self.failed && !self.nearly_full
@@ -68,6 +74,12 @@ impl Store {
     pub(super) fn closed(&mut self, id: u64) {
         if self.run.is_some() {
             self.records.closed(id);
+        }
+    }
+
+    pub(super) fn counted(&mut self, step: &Step) {
+        if self.run.is_some() {
+            step.write(self.records.of_totals());
         }
     }
 
@@ -143,6 +155,9 @@ impl Outbound {
         self.whereabouts.restore(now, recovered.elsewhere);
         self.store.unknown = recovered.unknown;
         self.store.run = Some(Run { boot, names });
+        if let Some(book) = recovered.book {
+            self.book.adopt(book);
+        }
         self.checkpoint();
         for (id, letter) in recovered.letters {
             let dead = letter.dead;
@@ -181,6 +196,7 @@ impl Outbound {
         for (id, unknown) in (0..).zip(&self.store.unknown) {
             records.unknown(id, unknown);
         }
+        self.book.write(records.of_totals());
     }
 
     /// Records of what happened since they were last taken, to be written as one batch before
@@ -253,6 +269,7 @@ impl Outbound {
         reason: ResponseCode,
         then: Vec<Output>,
     ) {
+        self.take_out(original);
         let id = self.forward.push(Letter {
             origin: Origin::Ours,
             group,

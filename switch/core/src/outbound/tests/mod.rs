@@ -5,6 +5,7 @@
 
 mod advice;
 mod failover;
+mod reckon;
 mod store;
 mod undelivered;
 
@@ -29,7 +30,7 @@ const FIRST_LINK: LinkId = LinkId {
 
 /// A listener, groups and their time.
 pub(super) struct Kit {
-    inbound: Inbound,
+    pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     pub(super) now: Now,
     choices: Choices,
@@ -650,7 +651,7 @@ fn what_is_missing_or_wrong_is_named_in_de_44() {
 #[test]
 fn other_messages_are_refused_with_12_and_answers_are_dropped() {
     let kit = Kit::up();
-    for mti in ["0500", "0600", "1200", "0320"] {
+    for mti in ["0502", "0522", "0600", "1200", "1500", "0320"] {
         let mut message = purchase();
         message.set_mti(mti.parse().unwrap());
         let (refusal, answer) = kit.refusal(message);

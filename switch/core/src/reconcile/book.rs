@@ -1,0 +1,306 @@
+//! The totals, and which transactions they are of.
+
+use std::collections::{HashMap, VecDeque};
+
+use iso8583::FieldKey;
+use jiff::civil::Date;
+use jiff::tz::Offset;
+
+use super::day::days_between;
+use super::page::{Acquirer, PageId};
+use super::totals::{Counter, Position, Totals};
+
+/// Bounds of the totals of a machine, and what a business day is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TotalsSettings {
+    /// Where the business day is reckoned, as [`crate::Inbound::business_offset`].
+    pub offset: Offset,
+    /// How many business dates are kept, the newest among them.
+    pub days: u16,
+    /// How many pages: of one acquirer, date and currency each.
+    pub pages_max: usize,
+    /// How many transactions are kept in mind, so that repeats are not counted again and
+    /// reversals are known by their originals.
+    pub remembered_max: usize,
+}
+
+impl TotalsSettings {
+    /// Most bytes that a checkpoint has of a page.
+    pub const PAGE_BYTES: usize = 128;
+    /// And of a transaction kept in mind.
+    pub const REMEMBERED_BYTES: usize = 48;
+}
+
+impl Default for TotalsSettings {
+    fn default() -> Self {
+        Self {
+            offset: Offset::UTC,
+            days: 7,
+            pages_max: 4_096,
+            remembered_max: 262_144,
+        }
+    }
+}
+
+/// Pages of totals, and what stands of the transactions counted lately. It changes by [`Step`]s
+/// alone, so that whoever takes the same steps has the same book.
+#[derive(Clone, Debug)]
+pub(crate) struct Book {
+    pub(super) settings: TotalsSettings,
+    pub(super) pages: HashMap<PageId, Totals>,
+    newest: Option<Date>,
+    pub(super) told: HashMap<Key, Told>,
+    /// All of them, the oldest first.
+    pub(super) order: VecDeque<Key>,
+    /// Steps that could not be counted, by this process.
+    uncounted: u64,
+}
+
+/// A transaction: its acquirer, and a digest of its duplicate key. One acquirer cannot make a key
+/// that is another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(super) acquirer: Acquirer,
+    pub(super) digest: [u8; 16],
+}
+
+impl Key {
+    /// None where DE 32 is none.
+    pub(crate) fn new(acquirer: &[u8], key: &FieldKey) -> Option<Self> {
+        Some(Self {
+            acquirer: Acquirer::new(acquirer)?,
+            digest: fnv_1a(key.as_bytes()).to_le_bytes(),
+        })
+    }
+}
+
+/// FNV-1a of 128 bits: the same in every build, for it stands in journals.
+fn fnv_1a(bytes: &[u8]) -> u128 {
+    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    bytes.iter().fold(BASIS, |digest, byte| {
+        (digest ^ u128::from(*byte)).wrapping_mul(PRIME)
+    })
+}
+
+/// What an acquirer was told of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(super) date: Date,
+    pub(super) currency: [u8; 3],
+    /// Nothing: it never counts any more.
+    pub(super) counter: Counter,
+    /// Minor units that are not reversed.
+    pub(super) standing: u64,
+}
+
+impl Told {
+    /// Nothing of it stands, and nothing more of it counts.
+    const fn spent(self) -> Self {
+        Self {
+            counter: Counter::Nothing,
+            standing: 0,
+            ..self
+        }
+    }
+}
+
+/// What happens to the totals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A transaction was approved to its acquirer.
+    Counted(Key, Told),
+    /// So was a reversal of it, which leaves so much and is counted on a page of its own.
+    Reversed {
+        original: Key,
+        /// With the amount that was taken off.
+        reversal: Told,
+        remaining: u64,
+    },
+    /// Its acquirer was never told, and will not be.
+    TakenOut(Key, Told),
+}
+
+impl Book {
+    pub(crate) fn new(settings: TotalsSettings) -> Self {
+        Self {
+            settings,
+            pages: HashMap::new(),
+            newest: None,
+            told: HashMap::new(),
+            order: VecDeque::new(),
+            uncounted: 0,
+        }
+    }
+
+    /// Goes on from another's totals, within one's own bounds.
+    pub(crate) fn adopt(&mut self, other: Self) {
+        let settings = self.settings;
+        let days = settings.days;
+        *self = Self {
+            settings,
+            uncounted: 0,
+            ..other
+        };
+        self.forget_days(days);
+        while self.order.len() > self.settings.remembered_max {
+            self.forget_oldest();
+        }
+    }
+
+    /// The same bounds, and nothing counted.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::new(self.settings)
+    }
+
+    pub(crate) fn position(&self, page: &PageId) -> Position {
+        let totals = self.pages.get(page).copied();
+        // Where no page can be opened, there may be something that has none.
+        let lacking = totals.is_none() && self.pages.len() >= self.settings.pages_max;
+        let totals = totals.unwrap_or_default();
+        Position {
+            totals,
+            incomplete: lacking || totals.missed > 0,
+        }
+    }
+
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (PageId, Totals)> {
+        self.pages.iter().map(|(page, totals)| (*page, *totals))
+    }
+
+    /// How many transactions could not be counted since the start.
+    pub(crate) const fn uncounted(&self) -> u64 {
+        self.uncounted
+    }
+
+    pub(super) fn told(&self, key: &Key) -> Option<&Told> {
+        self.told.get(key)
+    }
+
+    /// May a transaction have been counted and forgotten?
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.order.len() >= self.settings.remembered_max
+    }
+
+    /// The same pages, and the same kept in mind.
+    #[cfg(test)]
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.pages == other.pages && self.told == other.told && self.order == other.order
+    }
+
+    pub(crate) fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Counted(key, told) => {
+                let counted = self.change(page(key, &told), |page| {
+                    page.counted(told.counter, told.standing)
+                });
+                if counted {
+                    self.remember(key, told);
+                }
+            }
+            Step::Reversed {
+                original,
+                reversal,
+                remaining,
+            } => {
+                let counted = self.change(page(original, &reversal), |page| {
+                    page.reversed(reversal.counter, reversal.standing)
+                });
+                if counted {
+                    let left = match self.told.get(&original) {
+                        Some(told) if remaining > 0 => Told {
+                            standing: remaining,
+                            ..*told
+                        },
+                        Some(told) => told.spent(),
+                        // Forgotten: it is taken at its word once.
+                        None => reversal.spent(),
+                    };
+                    self.remember(original, left);
+                }
+            }
+            Step::TakenOut(key, told) => {
+                // What a reversal took off before stays counted there, and here.
+                if self.pages.contains_key(&page(key, &told)) {
+                    self.change(page(key, &told), |page| {
+                        page.taken_out(told.counter, told.standing)
+                    });
+                }
+                self.remember(key, told.spent());
+            }
+        }
+    }
+
+    /// Changes a page, which is opened where it is not; false where that cannot be.
+    fn change(&mut self, page: PageId, change: impl FnOnce(Totals) -> Option<Totals>) -> bool {
+        if !self.open(page) {
+            self.uncounted = self.uncounted.saturating_add(1);
+            return false;
+        }
+        let totals = self.pages.entry(page).or_default();
+        let changed = change(*totals);
+        match changed {
+            Some(changed) => *totals = changed,
+            None => {
+                totals.missed = totals.missed.saturating_add(1);
+                self.uncounted = self.uncounted.saturating_add(1);
+            }
+        }
+        changed.is_some()
+    }
+
+    fn open(&mut self, page: PageId) -> bool {
+        if self.pages.contains_key(&page) {
+            return true;
+        }
+        if self.newest.is_none_or(|newest| newest < page.date) {
+            self.newest = Some(page.date);
+            self.forget_days(self.settings.days);
+        }
+        self.is_kept(page.date, self.settings.days) && self.pages.len() < self.settings.pages_max
+    }
+
+    fn is_kept(&self, date: Date, days: u16) -> bool {
+        self.newest
+            .is_none_or(|newest| days_between(date, newest) < i64::from(days))
+    }
+
+    fn forget_days(&mut self, days: u16) {
+        let mut pages = core::mem::take(&mut self.pages);
+        pages.retain(|page, _| self.is_kept(page.date, days));
+        self.pages = pages;
+    }
+
+    /// Puts a page of a checkpoint in its place.
+    pub(super) fn restore(&mut self, page: PageId, totals: Totals) {
+        self.newest = self.newest.max(Some(page.date));
+        self.pages.insert(page, totals);
+    }
+
+    pub(super) fn remember(&mut self, key: Key, told: Told) {
+        if self.settings.remembered_max == 0 {
+            return;
+        }
+        if self.told.insert(key, told).is_some() {
+            return;
+        }
+        while self.order.len() >= self.settings.remembered_max {
+            self.forget_oldest();
+        }
+        self.order.push_back(key);
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.order.pop_front() {
+            self.told.remove(&oldest);
+        }
+    }
+}
+
+fn page(key: Key, told: &Told) -> PageId {
+    PageId {
+        date: told.date,
+        acquirer: key.acquirer,
+        currency: told.currency,
+    }
+}
