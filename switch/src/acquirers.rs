@@ -12,8 +12,8 @@ use iso8583::session::{Now, State};
 use iso8583_link::accept::{Accepted, Acceptor};
 use iso8583_link::{Closed, Event, Link, LinkSettings};
 use switch_core::{
-    Admission, Answer, Bucket, ConnectionId, Inbound, PoolId, Rate, Refusal, Request, RouteTable,
-    Undo,
+    Admission, Answer, Bucket, ConnectionId, Inbound, PoolId, Rate, Reconciliation, Refusal,
+    Request, RouteTable, Undo,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,8 @@ use tracing::{debug, info};
 use crate::config::{Checked, CheckedListener};
 use crate::directory::{Delivery, Directory};
 use crate::latency::Latency;
-use crate::metrics::ListenerMetrics;
+use crate::metrics::{ListenerMetrics, ReconciliationMetrics};
+use crate::reconcile;
 
 /// What all connections of a listener share.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub(crate) struct Listener {
     directory: Arc<Directory>,
     latency: Arc<Latency>,
     metrics: ListenerMetrics,
+    reconciled: ReconciliationMetrics,
 }
 
 /// Ids of connections are never used again while the process lives.
@@ -61,6 +63,7 @@ impl Listener {
             directory: Arc::clone(directory),
             latency: Arc::clone(latency),
             metrics: ListenerMetrics::new(&config.name),
+            reconciled: ReconciliationMetrics::new(),
         })
     }
 
@@ -251,6 +254,9 @@ impl Connection {
         match self.listener.inbound.admit(now, self.id, message) {
             Admission::Dropped => self.listener.metrics.dropped.increment(1),
             Admission::Refused(refusal, answer) => self.refused(now, refusal, &answer),
+            Admission::Reconciliation(reconciliation) => {
+                self.reconcile(now, reconciliation, within_rate);
+            }
             Admission::Admitted(request) if !within_rate => {
                 let refusal = Refusal::RateExceeded;
                 self.refused(now, refusal, &request.refuse(refusal));
@@ -273,6 +279,32 @@ impl Connection {
             return Err(Refusal::Overloaded);
         }
         self.listener.routes.route(request)
+    }
+
+    fn reconcile(&mut self, now: Now, reconciliation: Box<Reconciliation>, within_rate: bool) {
+        let refusal = if !within_rate {
+            Some(Refusal::RateExceeded)
+        } else if self.stopping {
+            Some(Refusal::Stopping)
+        } else if self.in_flight >= self.listener.in_flight_max {
+            Some(Refusal::Overloaded)
+        } else {
+            None
+        };
+        let refused = match refusal {
+            Some(refusal) => Err((refusal, reconciliation)),
+            None => {
+                let (directory, metrics) = (&self.listener.directory, &self.listener.reconciled);
+                reconcile::begin(directory, metrics, reconciliation)
+                    .map_err(|given_back| (Refusal::Overloaded, given_back))
+            }
+        };
+        match refused {
+            Ok(()) => self.in_flight += 1,
+            Err((refusal, reconciliation)) => {
+                self.refused(now, refusal, &reconciliation.refuse(refusal));
+            }
+        }
     }
 
     fn batch(&mut self, pool: PoolId, request: Box<Request>) {

@@ -13,10 +13,11 @@ use crate::RenderMetrics;
 use crate::dead_letters;
 use crate::directory::Directory;
 use crate::latency::Latency;
+use crate::reconcile;
 
 /// Serves until `shutdown`: `/metrics`, `/healthz` (the process answers), `/readyz` (and an
-/// issuer's link is up), `/v1/unknown` (requests of which nobody knows what became),
-/// `/v1/dead-letters`.
+/// issuer's link is up), `/v1/unknown` (requests of which nobody knows what became), `/v1/totals`
+/// (what acquirers were told, by acquirer, business date and currency), `/v1/dead-letters`.
 pub(crate) async fn serve(
     listener: TcpListener,
     directory: Arc<Directory>,
@@ -31,6 +32,13 @@ pub(crate) async fn serve(
         page
     };
     let dead_letters = dead_letters::routes(Arc::clone(&directory));
+    let asked = Arc::clone(&directory);
+    let totals = move || async move {
+        match reconcile::pages(&asked).await {
+            Some(pages) => (StatusCode::OK, axum::Json(pages)),
+            None => (StatusCode::SERVICE_UNAVAILABLE, axum::Json(Vec::new())),
+        }
+    };
     let ready = move || async move {
         if directory.is_ready() {
             (StatusCode::OK, "ready\n")
@@ -45,6 +53,7 @@ pub(crate) async fn serve(
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route("/v1/totals", get(totals))
         .route("/v1/unknown", get(|| async { axum::Json(unknown) }))
         .merge(dead_letters);
     let served = axum::serve(listener, router)

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dashmap::DashMap;
 use switch_core::{Answer, ConnectionId, GroupId, PoolId, Request, Undo};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::dead_letters;
+use crate::reconcile::Question;
 
 /// What a pool's task is handed.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) enum ToPool {
     Undeliverable(Vec<Arc<Undo>>),
     /// An operator's.
     DeadLetters(dead_letters::Ask),
+    /// What was counted for reconciliation is asked for.
+    Question(Question),
 }
 
 /// What a connection's task is handed: answers, and the pool they come from.
@@ -91,7 +94,7 @@ impl Waiting {
             requests += match &batch {
                 ToPool::Requests(batch, _) => batch.len(),
                 ToPool::Undeliverable(undone) => undone.len(),
-                ToPool::DeadLetters(_) => 1,
+                ToPool::Question(_) | ToPool::DeadLetters(_) => 1,
             };
             batches.push(batch);
             let more = requests < REQUESTS_AT_A_TIME;
@@ -170,6 +173,22 @@ impl Directory {
         }
     }
 
+    /// Asks every pool; each answers, or drops the question where it is no more. None where one
+    /// takes no more.
+    pub(crate) fn ask_all<T>(
+        &self,
+        question: impl Fn(oneshot::Sender<T>) -> Question,
+    ) -> Option<Vec<oneshot::Receiver<T>>> {
+        let ask = |pool: &PoolQueue| {
+            let (reply, answer) = oneshot::channel();
+            pool.batches
+                .try_send(ToPool::Question(question(reply)))
+                .ok()?;
+            Some(answer)
+        };
+        self.pools.iter().map(ask).collect()
+    }
+
     /// Approvals that reached nobody go back to their pool. This waits for room: none is lost.
     pub(crate) async fn give_back(&self, pool: PoolId, undone: Vec<Arc<Undo>>) {
         if let Some(queue) = self.pools.get(pool.0).filter(|_| !undone.is_empty()) {
@@ -208,7 +227,9 @@ mod tests {
         let inbound = &sandbox.listeners[0].inbound;
         let admit = |_| match inbound.admit(now, ConnectionId(1), message.clone()) {
             Admission::Admitted(request) => request,
-            Admission::Refused(..) | Admission::Dropped => panic!("it is not admitted"),
+            Admission::Refused(..) | Admission::Reconciliation(_) | Admission::Dropped => {
+                panic!("it is not admitted")
+            }
         };
         (0..count).map(admit).collect()
     }
@@ -218,7 +239,7 @@ mod tests {
         waiting.next(&mut batches).await;
         let count = |batch: &ToPool| match batch {
             ToPool::Requests(batch, _) => batch.len(),
-            ToPool::Undeliverable(_) | ToPool::DeadLetters(_) => 0,
+            ToPool::Undeliverable(_) | ToPool::Question(_) | ToPool::DeadLetters(_) => 0,
         };
         batches.iter().map(count).sum()
     }

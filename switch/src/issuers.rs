@@ -196,6 +196,7 @@ impl Pool {
                         self.outbound.handle_undeliverable(now, &undo);
                     }
                 }
+                ToPool::Question(question) => question.answer(&self.outbound),
                 ToPool::DeadLetters(ask) => self.handle_operator(now, ask),
             }
         }
@@ -370,6 +371,7 @@ impl Pool {
                 .remembered
                 .set(level(self.outbound.failed_over()));
             self.metrics.forgotten.absolute(self.outbound.forgotten());
+            self.metrics.uncounted.absolute(self.outbound.uncounted());
             if self.deliveries.is_empty() && !self.outbound.has_output() {
                 break;
             }

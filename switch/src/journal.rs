@@ -112,7 +112,7 @@ impl Keeper {
         let boot = boot_id(Path::new(BOOT_ID)).map_err(JournalError::Boot)?;
         let synced = Arc::new(Notify::new());
         let waker = Arc::clone(&synced);
-        let mut replay = Replay::default();
+        let mut replay = Replay::new(outbound.totals_settings());
         let (journal, found) = Journal::open(
             disk,
             settings_of(settings, &root),
@@ -192,9 +192,24 @@ impl Keeper {
         if outbound.records().is_empty() {
             return true;
         }
+        let Some(position) = self.write_records(now, outbound) else {
+            return false;
+        };
+        if position.bytes() - self.checkpoint.bytes() <= self.checkpoint_bytes {
+            return true;
+        }
+        // However long it is, the next comes after as many bytes more.
+        outbound.checkpoint();
+        let written = self.write_records(now, outbound).is_some();
+        self.checkpointed();
+        written
+    }
+
+    /// Where what was recorded ends, once it is written.
+    fn write_records(&mut self, now: Now, outbound: &mut Outbound) -> Option<Position> {
         if self.failed {
             outbound.records_written();
-            return false;
+            return None;
         }
         match self.write_batch(outbound.records()) {
             Ok(position) => {
@@ -204,21 +219,14 @@ impl Keeper {
                     self.waiting.push_back((position, mark));
                     self.syncer.ask(position);
                 }
-                if position.bytes() - self.checkpoint.bytes() > self.checkpoint_bytes {
-                    outbound.checkpoint();
-                    self.checkpoint = position;
-                    let written = self.write(now, outbound);
-                    self.checkpointed();
-                    return written;
-                }
-                true
+                Some(position)
             }
             Err(failure) => {
                 error!(%failure, "the journal cannot be written: money requests are refused");
                 outbound.records_written();
                 outbound.handle_journal_failed(now);
                 self.failed = true;
-                false
+                None
             }
         }
     }
@@ -447,7 +455,10 @@ mod tests {
     fn open(folder: &Path) -> (Keeper, Outbound) {
         let settings = settings(folder);
         let groups = [(GROUP, GroupSettings::default())];
-        let mut outbound = Outbound::new(OutboundSettings::default(), &groups);
+        let mut bounds = OutboundSettings::default();
+        // So many that a checkpoint is longer than what is between two.
+        bounds.totals.remembered_max = 3_000;
+        let mut outbound = Outbound::new(bounds, &groups);
         let names = [(GROUP, "prepaid".to_owned())];
         let now = iso8583_link::now();
         let keeper = Keeper::open(&settings, "prepaid", &names, now, &mut outbound).unwrap();

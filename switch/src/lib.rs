@@ -21,6 +21,7 @@ mod journal;
 mod latency;
 mod members;
 mod metrics;
+mod reconcile;
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;

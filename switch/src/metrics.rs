@@ -2,7 +2,7 @@
 
 use iso8583::element::ResponseCode;
 use metrics::{Counter, Gauge, Label, counter, describe_counter, describe_gauge, gauge};
-use switch_core::{ForwardEvent, Refusal};
+use switch_core::{Balanced, ForwardEvent, Refusal};
 
 const CONNECTIONS: &str = "switch_connections";
 const CONNECTIONS_REFUSED: &str = "switch_connections_refused_total";
@@ -28,6 +28,8 @@ const DEAD_LETTERS: &str = "switch_dead_letters";
 const FORWARD_EVENTS: [&str; 5] = ["reversal", "kept", "acknowledged", "unanswered", "dead"];
 const LATE: &str = "switch_late_answers_total";
 const UNMATCHED: &str = "switch_unmatched_answers_total";
+const RECONCILIATIONS: &str = "switch_reconciliations_total";
+const UNCOUNTED: &str = "switch_uncounted_transactions_total";
 const UNDELIVERED: &str = "switch_undelivered_answers_total";
 
 /// Says what each metric means, once a recorder is there.
@@ -81,6 +83,20 @@ pub(crate) fn describe() {
         "Approvals kept back because the journal could not be written, by the first issuer."
     );
     describe_gauge!(IN_FLIGHT, "Requests that wait for the issuer's answer.");
+    describe_forward();
+    describe_counter!(
+        LATE,
+        "Answers that came after their deadline, never delivered."
+    );
+    describe_counter!(UNMATCHED, "Answers that match nothing that was asked.");
+    describe_totals();
+    describe_counter!(
+        UNDELIVERED,
+        "Answers that could not be handed to their acquirer."
+    );
+}
+
+fn describe_forward() {
     describe_gauge!(
         FORWARD_PENDING,
         "Reversals and kept advices not yet acknowledged by the issuer."
@@ -93,15 +109,45 @@ pub(crate) fn describe() {
         FORWARD,
         "Reversals queued, advices kept, and what became of both, by issuer and event."
     );
+}
+
+fn describe_totals() {
     describe_counter!(
-        LATE,
-        "Answers that came after their deadline, never delivered."
+        RECONCILIATIONS,
+        "Acquirers' totals held against ours, by outcome."
     );
-    describe_counter!(UNMATCHED, "Answers that match nothing that was asked.");
     describe_counter!(
-        UNDELIVERED,
-        "Answers that could not be handed to their acquirer."
+        UNCOUNTED,
+        "Approvals and reversals that are in no totals, by the first issuer of a pool."
     );
+}
+
+/// What came of acquirers' 0500 and 0520.
+#[derive(Clone, Debug)]
+pub(crate) struct ReconciliationMetrics {
+    in_balance: Counter,
+    out_of_balance: Counter,
+    not_done: Counter,
+}
+
+impl ReconciliationMetrics {
+    pub(crate) fn new() -> Self {
+        let outcome = |outcome: &'static str| counter!(RECONCILIATIONS, "outcome" => outcome);
+        Self {
+            in_balance: outcome("in_balance"),
+            out_of_balance: outcome("out_of_balance"),
+            not_done: outcome("not_done"),
+        }
+    }
+
+    pub(crate) fn count(&self, balanced: Balanced) {
+        let counter = match balanced {
+            Balanced::Yes => &self.in_balance,
+            Balanced::No => &self.out_of_balance,
+            Balanced::NotDone => &self.not_done,
+        };
+        counter.increment(1);
+    }
 }
 
 /// Of one listener.
@@ -244,6 +290,7 @@ pub(crate) struct PoolMetrics {
     pub(crate) remembered: Gauge,
     pub(crate) forgotten: Counter,
     pub(crate) withheld: Counter,
+    pub(crate) uncounted: Counter,
     refusals: Refusals,
 }
 
@@ -254,7 +301,8 @@ impl PoolMetrics {
         Self {
             remembered: gauge!(REMEMBERED, "issuer" => first.clone()),
             forgotten: counter!(FORGOTTEN, "issuer" => first.clone()),
-            withheld: counter!(WITHHELD, "issuer" => first),
+            withheld: counter!(WITHHELD, "issuer" => first.clone()),
+            uncounted: counter!(UNCOUNTED, "issuer" => first),
             refusals: Refusals::new(),
         }
     }

@@ -231,6 +231,7 @@ impl World {
     fn write_config(&self, van: &str, van_link: &str, tables: &str) {
         let switch = format!(
             "admin = {:?}\ndrain_timeout = '3s'\n\
+             [reconciliation]\nremembered_max = 8192\n\
              [journal]\nfolder = {:?}\nkey_file = {:?}\nsegment_bytes = 1048576\n\
              checkpoint_bytes = 4194304\nlow_water_bytes = 1048576\n\
              [[listener]]\nname = 'van'\naddress = {:?}\nacquirer = '900001'\n{van}\n\

@@ -18,6 +18,7 @@ mod lifecycle;
 mod masking;
 mod network_cancel;
 mod physical_card;
+mod reconciliation;
 mod two_switches;
 mod unaffiliated;
 

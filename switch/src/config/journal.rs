@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use switch_core::TotalsSettings;
 
 use super::{CheckedGroup, ConfigError, option};
 
@@ -76,6 +77,7 @@ impl JournalConfig {
         &self,
         groups: &[CheckedGroup],
         remembered: usize,
+        totals: &TotalsSettings,
     ) -> Result<CheckedJournal, ConfigError> {
         let place = || "journal".to_owned();
         if self.sync_every.is_zero() {
@@ -92,24 +94,34 @@ impl JournalConfig {
             .iter()
             .map(|group| group.settings.transactions_max)
             .sum();
-        if open > 300_000 {
-            let expected = "at most 300000 over all issuers, where there is a journal";
-            return Err(option(place(), "transactions_max", expected));
-        }
-        let dead: usize = groups
+        let dead = groups
             .iter()
             .map(|group| group.settings.forward.dead_letters_max)
             .sum();
-        if dead > 100_000 {
-            let expected = "at most 100000 over all issuers, where there is a journal";
-            return Err(option(place(), "forward.dead_letters_max", expected));
+        let room = [
+            ("transactions_max", OPEN_BYTES, open),
+            ("issuer.forward.dead_letters_max", OPEN_BYTES, dead),
+            ("failover.remembered_max", REMEMBERED_BYTES, remembered),
+            (
+                "reconciliation.pages_max",
+                TotalsSettings::PAGE_BYTES,
+                totals.pages_max,
+            ),
+            (
+                "reconciliation.remembered_max",
+                TotalsSettings::REMEMBERED_BYTES,
+                totals.remembered_max,
+            ),
+        ];
+        let room = room.map(|(name, bytes, count)| (name, bytes.saturating_mul(count)));
+        let bytes = room.iter().map(|(_, bytes)| *bytes);
+        let block_bytes_max = bytes.fold(1 << 20, usize::saturating_add);
+        if block_bytes_max > 256 << 20
+            && let Some((most, _)) = room.iter().max_by_key(|(_, bytes)| *bytes)
+        {
+            let expected = "less: all that is open has to fit 256 MiB of a journal";
+            return Err(option(place(), most, expected));
         }
-        if remembered > 400_000 {
-            let expected = "at most 400000, where there is a journal";
-            return Err(option("failover".to_owned(), "remembered_max", expected));
-        }
-        let block_bytes_max =
-            OPEN_BYTES * (open + dead) + REMEMBERED_BYTES * remembered + (1 << 20);
         if self.segment_bytes > 1 << 30 {
             return Err(option(place(), "segment_bytes", "at most 1 GiB"));
         }
@@ -173,10 +185,22 @@ mod tests {
         };
         assert!(error(name).contains("letters, digits"), "{}", error(name));
         let many = |config: &mut Config| config.issuer[0].transactions_max = 1 << 20;
-        assert!(error(many).contains("at most 300000"), "{}", error(many));
-        let dead = |config: &mut Config| config.issuer[0].forward.dead_letters_max = 100_001;
-        assert!(error(dead).contains("at most 100000"), "{}", error(dead));
-        let known = |config: &mut Config| config.failover.remembered_max = 400_001;
-        assert!(error(known).contains("at most 400000"), "{}", error(known));
+        assert!(
+            error(many).contains("transactions_max is not less"),
+            "{}",
+            error(many)
+        );
+        let dead = |config: &mut Config| config.issuer[0].forward.dead_letters_max = 1 << 20;
+        assert!(
+            error(dead).contains("dead_letters_max is not less"),
+            "{}",
+            error(dead)
+        );
+        let known = |config: &mut Config| config.failover.remembered_max = 1 << 22;
+        assert!(
+            error(known).contains("remembered_max is not less"),
+            "{}",
+            error(known)
+        );
     }
 }

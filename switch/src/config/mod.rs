@@ -2,6 +2,7 @@
 
 mod forward;
 mod journal;
+mod reconciliation;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use thiserror::Error;
 pub use self::forward::ForwardConfig;
 pub(crate) use self::journal::CheckedJournal;
 pub use self::journal::{JournalConfig, SyncName};
+pub use self::reconciliation::ReconciliationConfig;
 
 /// The whole configuration. The default is the sandbox: `switch/switch.example.toml` shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,8 @@ pub struct Config {
     pub queue_age_max: Duration,
     /// Where is kept what must outlive the process. Absent, nothing does.
     pub journal: Option<JournalConfig>,
+    /// When the business day ends, and what is counted of it.
+    pub reconciliation: ReconciliationConfig,
     /// Where acquirers connect.
     pub listener: Vec<ListenerConfig>,
     /// Who issues cards, and how they are reached.
@@ -201,6 +205,7 @@ impl Default for Config {
             drain_timeout: Duration::from_secs(12),
             queue_age_max: OutboundSettings::default().queue_age_max,
             journal: None,
+            reconciliation: ReconciliationConfig::default(),
             listener: vec![
                 listener("van", "127.0.0.1:8583", "900001", LinkConfig::default()),
                 listener("pos", "127.0.0.1:8584", "900002", pos),
@@ -366,6 +371,7 @@ impl Config {
             .filter(|hours| (-12..=14).contains(hours))
             .and_then(|hours| Offset::from_hours(hours).ok())
             .ok_or_else(|| option(top(), "business_utc_offset_hours", "-12 to 14"))?;
+        let totals = self.reconciliation.check(offset)?;
         unique(
             "listener",
             self.listener.iter().map(|listener| &listener.name),
@@ -373,7 +379,7 @@ impl Config {
         unique("issuer", self.issuer.iter().map(|issuer| &issuer.name))?;
         let mut listeners = Vec::new();
         for listener in &self.listener {
-            listeners.push(listener.check(&self.institution, offset)?);
+            listeners.push(listener.check(&self.institution, totals.offset)?);
         }
         unique("route", self.route.iter().map(|route| &route.name))?;
         let groups_max = u16::MAX.into();
@@ -392,8 +398,8 @@ impl Config {
         }
         let routes = RouteTable::new(&rules, u16::try_from(groups.len()).unwrap_or(u16::MAX))?;
         let remembered = self.failover.remembered_max;
-        let journal = self.journal.as_ref();
-        let journal = journal.map(|journal| journal.check(&groups, remembered));
+        let check = |journal: &JournalConfig| journal.check(&groups, remembered, &totals);
+        let journal = self.journal.as_ref().map(check);
         Ok(Checked {
             journal: journal.transpose()?,
             listeners,
@@ -401,6 +407,7 @@ impl Config {
             routes: Arc::new(routes),
             outbound: OutboundSettings {
                 memory: self.failover.check()?,
+                totals,
                 queue_age_max: time(self.queue_age_max, top, "queue_age_max")?,
                 ..OutboundSettings::default()
             },

@@ -5,10 +5,16 @@ use iso8583::element::ResponseCode;
 use iso8583::session::Now;
 
 use super::Outbound;
-use crate::reconcile::{PageId, Position, Step, Totals};
+use crate::reconcile::{PageId, Position, Step, Totals, TotalsSettings};
 use crate::request::Request;
 
 impl Outbound {
+    /// What [`crate::Replay`] needs to know of this machine.
+    #[must_use]
+    pub const fn totals_settings(&self) -> TotalsSettings {
+        self.book.settings()
+    }
+
     /// What this machine has counted for an acquirer on a date.
     #[must_use]
     pub fn position(&self, page: &PageId) -> Position {

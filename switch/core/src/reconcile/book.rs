@@ -148,6 +148,10 @@ impl Book {
         }
     }
 
+    pub(crate) const fn settings(&self) -> TotalsSettings {
+        self.settings
+    }
+
     /// The same bounds, and nothing counted.
     pub(crate) fn emptied(&self) -> Self {
         Self::new(self.settings)
