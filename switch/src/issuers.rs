@@ -386,7 +386,7 @@ impl Pool {
             Output::Send { token, message, .. } => {
                 self.unsent.push((token, message, Refusal::JournalFailed));
             }
-            Output::Answer(answer) if answer.undo.is_some() => {
+            Output::Answer(answer) if answer.is_counted() => {
                 self.metrics.withheld.increment(1);
             }
             other @ (Output::Answer(_)
@@ -394,6 +394,10 @@ impl Pool {
             | Output::FailedOver(_)
             | Output::Forward { .. }) => self.handle_output(now, other),
         }
+    }
+
+    fn has_lost_records(&self) -> bool {
+        self.keeper.as_ref().is_some_and(Keeper::has_failed)
     }
 
     /// More of the journal is durable, or it failed.
@@ -411,6 +415,10 @@ impl Pool {
                 token,
                 message,
             } => self.send(now, link, token, message),
+            // What it counts as may have been in records that were not written.
+            Output::Answer(answer) if self.has_lost_records() && answer.is_counted() => {
+                self.metrics.withheld.increment(1);
+            }
             Output::Answer(answer) => {
                 self.deliveries
                     .entry(answer.connection)

@@ -274,6 +274,11 @@ impl Keeper {
         }
     }
 
+    /// Was something not written, or not made durable?
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// Is little of the disk left?
     pub(crate) fn is_nearly_full(&self) -> bool {
         self.journal.is_nearly_full()

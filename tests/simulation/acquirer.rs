@@ -52,6 +52,8 @@ pub(crate) struct Outcome {
     pub(crate) amount: i64,
     pub(crate) kind: Kind,
     pub(crate) state: State,
+    /// It was approved to the acquirer, whatever came after.
+    pub(crate) told: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,8 @@ use issuer_sim::books::Books;
 use issuer_sim::record::{Effect, Event, Original, Record};
 use issuer_sim::trace::{Key, Text};
 
+use switch_core::{Sum, Totals};
+
 use crate::acquirer::{Kind, Outcome, State};
 
 /// A transaction, by DE 37, which the acquirers never use twice.
@@ -240,6 +242,40 @@ impl Invariants {
         };
         self.require(agrees, || {
             format!("{which}: {rrn:?} is {state:?} to its acquirer, and {standing:?} stands")
+        });
+    }
+}
+
+impl Invariants {
+    /// All has ended: an acquirer that counted what it was told has what the switch has.
+    pub(crate) fn check_totals(&mut self, place: usize, outcomes: &[Outcome], counted: &Totals) {
+        let mut own = Totals {
+            // One whose answer is lost is counted by nobody else.
+            inquiries: counted.inquiries,
+            ..Totals::default()
+        };
+        let add = |sum: &mut Sum, amount: i64| {
+            sum.number += 1;
+            sum.amount += amount.unsigned_abs();
+        };
+        for outcome in outcomes.iter().filter(|outcome| outcome.told) {
+            let undone = outcome.state == State::Reversed;
+            let (sum, reversals) = match outcome.kind {
+                Kind::Purchase => (&mut own.debits, &mut own.debit_reversals),
+                Kind::Refund => (&mut own.credits, &mut own.credit_reversals),
+                Kind::PreAuthorization => {
+                    own.authorizations += 1;
+                    continue;
+                }
+                Kind::Inquiry => continue,
+            };
+            add(sum, outcome.amount);
+            if undone {
+                add(reversals, outcome.amount);
+            }
+        }
+        self.require(own == *counted, || {
+            format!("I7: acquirer {place} counted {own:?}, and the switch {counted:?}")
         });
     }
 }

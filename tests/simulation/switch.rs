@@ -17,7 +17,7 @@ use jiff::tz::Offset;
 use switch_core::{
     Admission, Answer, BootId, CardRange, Conditions, ConnectionId, ForwardSettings, GroupId,
     GroupSettings, Inbound, LinkId, MemorySettings, NotRecords, Outbound, OutboundSettings, Output,
-    Recovered, Refusal, Replay, RouteTable, Rule, Token, Undo,
+    Position, Recovered, Refusal, Replay, RouteTable, Rule, Token, Totals, TotalsSettings, Undo,
 };
 
 use crate::disk::{Crash, Disk};
@@ -38,6 +38,10 @@ pub(crate) struct Switch {
     pub(crate) disk_fails: bool,
     /// How many more writes and outputs until the node goes down.
     pub(crate) fuse: Option<(u32, Crash)>,
+    /// Its machine went down with records that were not synced.
+    lost_records: bool,
+    /// Bytes of the last checkpoint.
+    checkpoint: usize,
     /// What a running process has; none while it is down.
     running: Option<Running>,
 }
@@ -103,6 +107,8 @@ impl Switch {
             skew_millis: 0,
             disk_fails: false,
             fuse: None,
+            lost_records: false,
+            checkpoint: 0,
             running: None,
         }
     }
@@ -137,6 +143,26 @@ impl Switch {
         format!("{in_flight:?} in flight, letters {letters:?}")
     }
 
+    /// Is nothing of what it wrote lost?
+    pub(crate) const fn has_all_records(&self) -> bool {
+        !self.lost_records
+    }
+
+    /// What it counted for an acquirer, of all days.
+    pub(crate) fn totals(&self, place: usize) -> Totals {
+        let running = self.running.iter();
+        let pages = running.flat_map(|it| it.outbound.pages());
+        let acquirer = format!("45000{place}");
+        let own = pages.filter(|(page, _)| page.acquirer() == acquirer);
+        let sum = own.fold(Position::default(), |sum, (_, totals)| {
+            sum.plus(Position {
+                totals,
+                incomplete: false,
+            })
+        });
+        sum.totals
+    }
+
     /// References (DE 37) of the requests that the switch lists as unknown.
     pub(crate) fn unknown(&self) -> Vec<String> {
         let unknown = self.running.iter().flat_map(|it| it.outbound.unknown());
@@ -163,6 +189,10 @@ impl Switch {
                 }
             } else {
                 MemorySettings::default()
+            },
+            totals: TotalsSettings {
+                offset: Offset::constant(9),
+                ..TotalsSettings::default()
             },
             ..OutboundSettings::default()
         };
@@ -203,6 +233,7 @@ impl Switch {
         self.disk.crash(crash, &mut stage.rng);
         if crash == Crash::Machine {
             self.boot = stage.rng.u128(..).to_le_bytes();
+            self.lost_records = true;
         }
     }
 
@@ -379,14 +410,15 @@ impl Switch {
             return;
         }
         let records = running.outbound.records();
-        // A batch that begins with the record of an outcome.
-        let outcome = records.first() == Some(&3);
+        // A batch that begins with the record of an outcome, or of what it counts as.
+        let outcome = matches!(records.first(), Some(3 | 10));
         if !(outcome && stage.plants(Planted::OutcomeLost)) {
             self.disk.write(records);
         }
         running.marks.0 = running.outbound.records_written();
-        if self.disk.in_need() > CHECKPOINT_BYTES {
+        if self.disk.in_need() > self.checkpoint + CHECKPOINT_BYTES {
             running.outbound.checkpoint();
+            self.checkpoint = running.outbound.records().len();
             self.disk.forget_before(self.disk.written());
             self.disk.write(running.outbound.records());
             running.marks.0 = running.outbound.records_written();
@@ -576,7 +608,7 @@ impl Switch {
                     running.outbound.handle_unsent(now, token, message, refusal);
                 }
             }
-            Output::Answer(answer) if answer.undo.is_some() => {}
+            Output::Answer(answer) if answer.is_counted() => {}
             other @ (Output::Answer(_)
             | Output::Refused(_)
             | Output::FailedOver(_)

@@ -220,6 +220,7 @@ impl Acquirer for Terminal {
                 Status::Declined => State::Declined,
                 Status::Reversed | Status::Cancelled => State::Reversed,
             },
+            told: matches!(transaction.status, Status::Approved | Status::Cancelled),
         })
         .collect()
     }

@@ -53,6 +53,7 @@ struct Transaction {
     /// How often it was sent.
     sends: u32,
     state: State,
+    told: bool,
 }
 
 /// What an answer is to.
@@ -116,6 +117,7 @@ impl Van {
             kind,
             sends: 0,
             state: State::Asking,
+            told: false,
         }
     }
 
@@ -171,6 +173,7 @@ impl Van {
         }
         if answer.field(39) == Some(b"00") {
             transaction.state = State::Approved;
+            transaction.told = true;
             if transaction.kind != Kind::Inquiry {
                 stage.invariants.approved(&transaction.original);
             }
@@ -408,6 +411,7 @@ impl Acquirer for Van {
             amount: transaction.amount,
             kind: transaction.kind,
             state: transaction.state,
+            told: transaction.told,
         })
         .collect()
     }

@@ -162,6 +162,12 @@ impl World {
         for outcome in self.acquirers.iter().flat_map(|it| it.outcomes()) {
             invariants.check_end(&outcome, &unknown);
         }
+        if self.switch.has_all_records() {
+            for (place, acquirer) in self.acquirers.iter().enumerate() {
+                let counted = self.switch.totals(place);
+                invariants.check_totals(place, &acquirer.outcomes(), &counted);
+            }
+        }
         for issuer in &self.issuers {
             let same = issuer.replays().unwrap_or(false);
             invariants.require(same, || "I6: the records make other books".to_owned());

@@ -168,10 +168,7 @@ impl Request {
     }
 
     fn is_inquiry(&self) -> bool {
-        self.message
-            .field(3)
-            .and_then(|code| ProcessingCode::try_from(code).ok())
-            .is_some_and(|code| code.transaction_type() == TransactionType::Inquiry)
+        is_inquiry(&self.message)
     }
 
     /// Would an approval move money, so that it must be reversed where its answer is not known
@@ -201,6 +198,13 @@ impl Request {
             None => answer.remove(33),
         };
     }
+}
+
+fn is_inquiry(message: &Message) -> bool {
+    message
+        .field(3)
+        .and_then(|code| ProcessingCode::try_from(code).ok())
+        .is_some_and(|code| code.transaction_type() == TransactionType::Inquiry)
 }
 
 /// Names a transaction to people, without the card.
@@ -318,6 +322,14 @@ impl Answer {
     #[must_use]
     pub fn response_code(&self) -> Option<ResponseCode> {
         response_code(&self.message)
+    }
+
+    /// Does it tell of something that the totals are compared by? Then it may not leave unless what
+    /// it counts as is recorded: approvals but those of inquiries.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        let approves = self.response_code().is_some_and(ResponseCode::approves);
+        approves && !is_inquiry(&self.message)
     }
 }
 

@@ -365,6 +365,22 @@ fn a_reversal_is_taken_at_its_word_where_its_original_may_be_forgotten() {
     assert_eq!(kit.totals().debit_reversals, sum(1, 15_000));
 }
 
+#[test]
+fn approvals_are_counted_and_may_not_leave_unrecorded_but_those_of_inquiries() {
+    for (mti, code, answered, expected) in [
+        ("0200", "000000", "00", true),
+        ("0220", "000000", "00", true),
+        ("0420", "000000", "00", true),
+        ("0100", "000000", "10", true),
+        ("0100", "310000", "00", false),
+        ("0200", "000000", "51", false),
+        ("0420", "000000", "25", false),
+    ] {
+        let answers = kit().told(of(mti, &[(3, code)]), &[(39, answered)]);
+        assert_eq!(answers[0].is_counted(), expected, "{mti} {code} {answered}");
+    }
+}
+
 /// What an acquirer, the issuer or the network does next.
 #[derive(Clone, Debug)]
 enum Deed {
