@@ -37,7 +37,7 @@ impl Default for TotalsSettings {
             offset: Offset::UTC,
             days: 7,
             pages_max: 4_096,
-            remembered_max: 262_144,
+            remembered_max: 65_536,
         }
     }
 }
