@@ -8,7 +8,7 @@ use issuer_sim::books::Books;
 use issuer_sim::record::{Effect, Event, Original, Record};
 use issuer_sim::trace::{Key, Text};
 
-use switch_core::{Sum, Totals};
+use switch_core::{Position, Sum, Totals};
 
 use crate::acquirer::{Kind, Outcome, State};
 
@@ -278,6 +278,16 @@ impl Invariants {
             format!("I7: acquirer {place} counted {own:?}, and the switch {counted:?}")
         });
     }
+}
+
+/// Of all days.
+pub(crate) fn sum(totals: impl Iterator<Item = Totals>) -> Totals {
+    let whole = |totals| Position {
+        totals,
+        incomplete: false,
+    };
+    let sum = totals.map(whole).fold(Position::default(), Position::plus);
+    sum.totals
 }
 
 impl Account {

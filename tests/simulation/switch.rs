@@ -17,7 +17,7 @@ use jiff::tz::Offset;
 use switch_core::{
     Admission, Answer, BootId, CardRange, Conditions, ConnectionId, ForwardSettings, GroupId,
     GroupSettings, Inbound, LinkId, MemorySettings, NotRecords, Outbound, OutboundSettings, Output,
-    Position, Recovered, Refusal, Replay, RouteTable, Rule, Token, Totals, TotalsSettings, Undo,
+    PageId, Recovered, Refusal, Replay, RouteTable, Rule, Token, Totals, TotalsSettings, Undo,
 };
 
 use crate::disk::{Crash, Disk};
@@ -39,7 +39,7 @@ pub(crate) struct Switch {
     /// How many more writes and outputs until the node goes down.
     pub(crate) fuse: Option<(u32, Crash)>,
     /// Its machine went down with records that were not synced.
-    lost_records: bool,
+    pub(crate) lost_records: bool,
     /// Bytes of the last checkpoint.
     checkpoint: usize,
     /// What a running process has; none while it is down.
@@ -143,24 +143,9 @@ impl Switch {
         format!("{in_flight:?} in flight, letters {letters:?}")
     }
 
-    /// Is nothing of what it wrote lost?
-    pub(crate) const fn has_all_records(&self) -> bool {
-        !self.lost_records
-    }
-
-    /// What it counted for an acquirer, of all days.
-    pub(crate) fn totals(&self, place: usize) -> Totals {
-        let running = self.running.iter();
-        let pages = running.flat_map(|it| it.outbound.pages());
-        let acquirer = format!("45000{place}");
-        let own = pages.filter(|(page, _)| page.acquirer() == acquirer);
-        let sum = own.fold(Position::default(), |sum, (_, totals)| {
-            sum.plus(Position {
-                totals,
-                incomplete: false,
-            })
-        });
-        sum.totals
+    /// What it has counted.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (PageId, Totals)> {
+        self.running.iter().flat_map(|it| it.outbound.pages())
     }
 
     /// References (DE 37) of the requests that the switch lists as unknown.

@@ -39,10 +39,10 @@ impl Till {
 
     fn count(&mut self, answer: &Message) {
         let amount = answer.text(4).unwrap().parse::<u64>().unwrap();
-        let code = answer.text(3).unwrap().to_owned();
+        let code = *answer.field(3).and_then(<[u8]>::first).unwrap();
         let kind = answer.mti().class_digit();
         let day = self.day(answer);
-        match (kind, code.as_bytes()[0]) {
+        match (kind, code) {
             (_, b'3') => day.inquiries += 1,
             (b'1', _) => day.authorizations += 1,
             (b'2', b'2') => add(&mut day.credits, amount),
