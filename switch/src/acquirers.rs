@@ -23,8 +23,8 @@ use tracing::{debug, info};
 use crate::config::{Checked, CheckedListener};
 use crate::directory::{Delivery, Directory};
 use crate::latency::Latency;
-use crate::metrics::{ListenerMetrics, ReconciliationMetrics};
-use crate::reconcile;
+use crate::metrics::ListenerMetrics;
+use crate::reconcile::{self, Reconciled};
 
 /// What all connections of a listener share.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct Listener {
     directory: Arc<Directory>,
     latency: Arc<Latency>,
     metrics: ListenerMetrics,
-    reconciled: ReconciliationMetrics,
+    reconciled: Arc<Reconciled>,
 }
 
 /// Ids of connections are never used again while the process lives.
@@ -51,6 +51,7 @@ impl Listener {
         checked: &Checked,
         directory: &Arc<Directory>,
         latency: &Arc<Latency>,
+        reconciled: &Arc<Reconciled>,
     ) -> Arc<Self> {
         Arc::new(Self {
             name: config.name.clone(),
@@ -63,7 +64,7 @@ impl Listener {
             directory: Arc::clone(directory),
             latency: Arc::clone(latency),
             metrics: ListenerMetrics::new(&config.name),
-            reconciled: ReconciliationMetrics::new(),
+            reconciled: Arc::clone(reconciled),
         })
     }
 
@@ -294,8 +295,12 @@ impl Connection {
         let refused = match refusal {
             Some(refusal) => Err((refusal, reconciliation)),
             None => {
-                let (directory, metrics) = (&self.listener.directory, &self.listener.reconciled);
-                reconcile::begin(directory, metrics, reconciliation)
+                let Listener {
+                    directory,
+                    reconciled,
+                    ..
+                } = &*self.listener;
+                reconcile::begin(directory, reconciled, reconciliation)
                     .map_err(|given_back| (Refusal::Overloaded, given_back))
             }
         };

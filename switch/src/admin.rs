@@ -13,15 +13,17 @@ use crate::RenderMetrics;
 use crate::dead_letters;
 use crate::directory::Directory;
 use crate::latency::Latency;
-use crate::reconcile;
+use crate::reconcile::{self, Reconciled};
 
 /// Serves until `shutdown`: `/metrics`, `/healthz` (the process answers), `/readyz` (and an
 /// issuer's link is up), `/v1/unknown` (requests of which nobody knows what became), `/v1/totals`
-/// (what acquirers were told, by acquirer, business date and currency), `/v1/dead-letters`.
+/// (what acquirers were told, by acquirer, business date and currency), `/v1/reconciliations` (the
+/// last ones, the newest first), `/v1/dead-letters`.
 pub(crate) async fn serve(
     listener: TcpListener,
     directory: Arc<Directory>,
     latency: Arc<Latency>,
+    reconciled: Arc<Reconciled>,
     render: RenderMetrics,
     unknown: Vec<String>,
     shutdown: CancellationToken,
@@ -54,6 +56,10 @@ pub(crate) async fn serve(
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/v1/totals", get(totals))
+        .route(
+            "/v1/reconciliations",
+            get(|| async move { axum::Json(reconciled.last()) }),
+        )
         .route("/v1/unknown", get(|| async { axum::Json(unknown) }))
         .merge(dead_letters);
     let served = axum::serve(listener, router)

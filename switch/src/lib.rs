@@ -48,6 +48,7 @@ use crate::directory::{Directory, PoolQueue, Waiting};
 use crate::issuers::Pool;
 use crate::journal::Keeper;
 use crate::latency::Latency;
+use crate::reconcile::Reconciled;
 
 /// Renders the metrics of the process.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -150,6 +151,7 @@ impl Switch {
     pub async fn run(self, render: RenderMetrics, shutdown: CancellationToken) {
         metrics::describe();
         let latency = Arc::new(Latency::default());
+        let reconciled = Arc::new(Reconciled::new());
         let (directory, queues) = self.directory();
         let issuers = TaskTracker::new();
         let drain_timeout = self.checked.drain_timeout;
@@ -171,13 +173,14 @@ impl Switch {
             self.admin,
             Arc::clone(&directory),
             Arc::clone(&latency),
+            Arc::clone(&reconciled),
             render,
             unknown,
             leave.clone(),
         ));
         let acquirers = TaskTracker::new();
         for (acceptor, config) in self.listeners.into_iter().zip(&self.checked.listeners) {
-            let listener = Listener::new(config, &self.checked, &directory, &latency);
+            let listener = Listener::new(config, &self.checked, &directory, &latency, &reconciled);
             acquirers.spawn(listener.run(acceptor, acquirers.clone(), shutdown.clone()));
         }
         info!(listeners = ?self.addresses.listeners, admin = %self.addresses.admin, "switch is up");

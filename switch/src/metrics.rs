@@ -123,7 +123,7 @@ fn describe_totals() {
 }
 
 /// What came of acquirers' 0500 and 0520.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct ReconciliationMetrics {
     in_balance: Counter,
     out_of_balance: Counter,
@@ -132,11 +132,19 @@ pub(crate) struct ReconciliationMetrics {
 
 impl ReconciliationMetrics {
     pub(crate) fn new() -> Self {
-        let outcome = |outcome: &'static str| counter!(RECONCILIATIONS, "outcome" => outcome);
+        let outcome = |balanced| counter!(RECONCILIATIONS, "outcome" => Self::label(balanced));
         Self {
-            in_balance: outcome("in_balance"),
-            out_of_balance: outcome("out_of_balance"),
-            not_done: outcome("not_done"),
+            in_balance: outcome(Balanced::Yes),
+            out_of_balance: outcome(Balanced::No),
+            not_done: outcome(Balanced::NotDone),
+        }
+    }
+
+    pub(crate) const fn label(balanced: Balanced) -> &'static str {
+        match balanced {
+            Balanced::Yes => "in_balance",
+            Balanced::No => "out_of_balance",
+            Balanced::NotDone => "not_done",
         }
     }
 

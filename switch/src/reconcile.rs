@@ -1,18 +1,18 @@
-//! Totals of all pools: what an acquirer's 0500 or 0520 is held against, and `/v1/totals`.
+//! Totals of all pools: what an acquirer's 0500 or 0520 is held against, `/v1/totals`, and what
+//! came of the last reconciliations, `/v1/reconciliations`.
 //!
 //! Each pool's machine has counted its part before an answer leaves it, so whoever asks the pools
 //! after an answer was received finds it counted.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use switch_core::{
-    Answer, Balanced, ConnectionId, Outbound, PageId, PoolId, Position, Reconciliation, Refusal,
-    Sum,
+    Answer, ConnectionId, Outbound, PageId, PoolId, Position, Reconciliation, Refusal, Sum,
 };
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::debug;
 
 use crate::directory::{Delivery, Directory};
 use crate::metrics::ReconciliationMetrics;
@@ -45,46 +45,87 @@ impl Question {
     }
 }
 
+/// What came of the last reconciliations.
+#[derive(Debug)]
+pub(crate) struct Reconciled {
+    metrics: ReconciliationMetrics,
+    /// The newest last. No authorization waits for it.
+    last: Mutex<VecDeque<Outcome>>,
+}
+
+/// How many are kept for people to look at.
+const LAST: usize = 256;
+
+impl Reconciled {
+    pub(crate) fn new() -> Self {
+        Self {
+            metrics: ReconciliationMetrics::new(),
+            last: Mutex::new(VecDeque::with_capacity(LAST)),
+        }
+    }
+
+    /// The newest first.
+    pub(crate) fn last(&self) -> Vec<Outcome> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.iter().rev().cloned().collect()
+    }
+
+    fn compare(&self, reconciliation: &Reconciliation, ours: &Position) -> Answer {
+        let (balanced, answer) = reconciliation.answer(ours);
+        self.metrics.count(balanced);
+        let page = reconciliation.page();
+        debug!(?page, ?balanced, "reconciled");
+        let theirs = Position {
+            totals: reconciliation.theirs(),
+            incomplete: false,
+        };
+        let outcome = Outcome {
+            at: iso8583_link::now().utc.to_string(),
+            outcome: ReconciliationMetrics::label(balanced),
+            ours: Page::new(&page, ours),
+            theirs: Page::new(&page, &theirs),
+        };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() >= LAST {
+            last.pop_front();
+        }
+        last.push_back(outcome);
+        answer
+    }
+}
+
+/// One reconciliation, as `/v1/reconciliations` shows it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Outcome {
+    /// UTC.
+    at: String,
+    outcome: &'static str,
+    ours: Page,
+    theirs: Page,
+}
+
 /// Asks all pools and has the answer delivered to its connection, as an answer of theirs is.
 ///
 /// # Errors
 /// Gives the reconciliation back where a pool's queue is full.
 pub(crate) fn begin(
     directory: &Arc<Directory>,
-    metrics: &ReconciliationMetrics,
+    reconciled: &Arc<Reconciled>,
     reconciliation: Box<Reconciliation>,
 ) -> Result<(), Box<Reconciliation>> {
     let page = reconciliation.page();
     let Some(parts) = directory.ask_all(|reply| Question::Of(page, reply)) else {
         return Err(reconciliation);
     };
-    let (directory, metrics) = (Arc::clone(directory), metrics.clone());
+    let (directory, reconciled) = (Arc::clone(directory), Arc::clone(reconciled));
     tokio::spawn(async move {
         let answer = match together(parts).await {
-            Some(position) => compare(&reconciliation, &position, &metrics),
+            Some(position) => reconciled.compare(&reconciliation, &position),
             None => reconciliation.refuse(Refusal::Stopping),
         };
         deliver(&directory, reconciliation.connection(), answer);
     });
     Ok(())
-}
-
-fn compare(
-    reconciliation: &Reconciliation,
-    position: &Position,
-    metrics: &ReconciliationMetrics,
-) -> Answer {
-    let (balanced, answer) = reconciliation.answer(position);
-    metrics.count(balanced);
-    let page = reconciliation.page();
-    match balanced {
-        Balanced::Yes => info!(?page, "reconciled: in balance"),
-        Balanced::No => warn!(?page, ours = ?position.totals, "reconciled: out of balance"),
-        Balanced::NotDone => {
-            warn!(?page, ours = ?position.totals, "not reconciled: our totals are not whole");
-        }
-    }
-    answer
 }
 
 /// The sum of what all pools have; None where one of them is no more.
@@ -107,7 +148,7 @@ fn deliver(directory: &Directory, connection: ConnectionId, answer: Answer) {
 }
 
 /// A page as `/v1/totals` shows it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Page {
     acquirer: String,
     /// DE 15, with its year.
@@ -128,7 +169,7 @@ pub(crate) struct Page {
 }
 
 /// How many, and how much in minor units.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Pair {
     number: u64,
     amount: u64,

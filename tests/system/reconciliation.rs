@@ -188,10 +188,7 @@ fn a_day_is_in_balance_and_an_amount_that_differs_is_95_with_both_totals() {
     assert_eq!(van.code(&other), "00");
     assert_eq!(world.pos().code(&counts.advice("0500", date)), "00");
 
-    assert_eq!(
-        world.metric("switch_reconciliations_total{outcome=\"out_of_balance\"}"),
-        3
-    );
+    three_are_listed_as_out_of_balance(&world);
     let pages = http::get_json(&world.admin, "/v1/totals");
     let is_page = |page: &&Value| {
         let is_date = page["date"]
@@ -223,6 +220,22 @@ fn a_day_is_in_balance_and_an_amount_that_differs_is_95_with_both_totals() {
     let mut van = world.van();
     assert_eq!(van.code(&repeat(&again)), "00");
     till.agrees(&mut van);
+}
+
+/// Each with one unit more than the switch has.
+fn three_are_listed_as_out_of_balance(world: &World) {
+    assert_eq!(
+        world.metric("switch_reconciliations_total{outcome=\"out_of_balance\"}"),
+        3
+    );
+    let last = http::get_json(&world.admin, "/v1/reconciliations");
+    let last = last.as_array().unwrap().iter();
+    let net = |it: &Value, path| it.pointer(path).and_then(Value::as_i64).unwrap();
+    let differences: Vec<i64> = last
+        .filter(|it| it["outcome"] == "out_of_balance")
+        .map(|it| net(it, "/theirs/net") - net(it, "/ours/net"))
+        .collect();
+    assert_eq!(differences, [1, 1, 1]);
 }
 
 #[test]

@@ -96,6 +96,12 @@ impl Reconciliation {
         self.page
     }
 
+    /// What the acquirer has counted.
+    #[must_use]
+    pub const fn theirs(&self) -> Totals {
+        self.theirs
+    }
+
     /// Where the answer goes.
     #[must_use]
     pub const fn connection(&self) -> ConnectionId {
