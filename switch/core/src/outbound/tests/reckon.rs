@@ -218,6 +218,12 @@ fn what_the_acquirer_heard_91_to_is_not_counted_nor_is_its_reversal() {
     let mut kit = kit();
     let (token, _) = kit.sent(purchase());
     kit.outbound.handle_timed_out(kit.now, token);
+    for output in kit.outputs() {
+        if let Output::Send { token, message, .. } = output {
+            let acknowledged = message.response(ResponseCode::APPROVED).unwrap();
+            kit.outbound.handle_answer(kit.now, token, acknowledged);
+        }
+    }
     kit.outputs();
     kit.told(reversal(&[(39, "68")]), &[]);
     assert_eq!(kit.totals(), Totals::default());
@@ -268,6 +274,30 @@ fn what_the_switch_reverses_is_taken_out() {
     let (token, _) = kit.sent(of("0201", &[]));
     kit.outbound.handle_timed_out(kit.now, token);
     assert_eq!(kit.totals(), Totals::default());
+}
+
+#[test]
+fn an_advice_that_is_kept_for_its_issuer_counts_once_as_its_acquirer_hears_00() {
+    let mut life = Life::new();
+    let kit = &mut life.kit;
+    kit.outbound.handle_link(kit.now, FIRST_LINK, false);
+    for mti in ["0220", "0221"] {
+        let message = of(mti, &[]);
+        life.ask(message);
+        life.go_on();
+    }
+    assert_eq!(life.answered, ["00", "00"]);
+    assert_eq!(life.kit.totals().debits, sum(1, 15_000));
+    let kit = &mut life.kit;
+    kit.outbound.handle_link(kit.now, FIRST_LINK, true);
+    life.go_on();
+    let (token, sent) = life.under_way.pop().unwrap();
+    assert_eq!(sent.mti().to_string(), "0220");
+    let refused = sent.response(ResponseCode::INVALID_TRANSACTION).unwrap();
+    let kit = &mut life.kit;
+    kit.outbound.handle_answer(kit.now, token, refused);
+    life.go_on();
+    assert_eq!(life.kit.totals().debits, sum(1, 15_000));
 }
 
 #[test]
@@ -430,6 +460,8 @@ struct Life {
     kit: Kit,
     under_way: Vec<(Token, Message)>,
     delivered: Vec<Arc<Undo>>,
+    /// DE 39 of what acquirers heard.
+    answered: Vec<String>,
     journal: Vec<Vec<u8>>,
 }
 
@@ -443,6 +475,7 @@ impl Life {
             kit,
             under_way: Vec::new(),
             delivered: Vec::new(),
+            answered: Vec::new(),
             journal: Vec::new(),
         };
         life.go_on();
@@ -522,7 +555,10 @@ impl Life {
             for output in self.kit.outputs() {
                 match output {
                     Output::Send { token, message, .. } => self.under_way.push((token, message)),
-                    Output::Answer(answer) => self.delivered.extend(answer.undo),
+                    Output::Answer(answer) => {
+                        self.answered.push(code(&answer.message).to_owned());
+                        self.delivered.extend(answer.undo);
+                    }
                     _ => {}
                 }
             }
