@@ -19,6 +19,7 @@ mod advice;
 mod forward;
 mod group;
 mod pace;
+mod place;
 mod reckon;
 mod reversal;
 mod store;
@@ -31,7 +32,7 @@ use std::time::{Duration, Instant};
 
 use iso8583::element::ResponseCode;
 use iso8583::session::Now;
-use iso8583::{FieldKey, KeyMap, Message};
+use iso8583::{KeyMap, Message};
 
 pub(crate) use self::forward::{Letter, Origin};
 pub(crate) use self::reversal::OF_THE_ORIGINAL;
@@ -47,7 +48,7 @@ use self::whereabouts::Whereabouts;
 use crate::reconcile::{Book, TotalsSettings};
 use crate::refusal::Refusal;
 use crate::request::{Answer, Request, Undo, response_code};
-use crate::route::{Choices, GroupId};
+use crate::route::GroupId;
 
 /// Bounds of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -417,65 +418,6 @@ impl Outbound {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let up = self.groups.iter().filter(|(_, group)| group.is_up());
         up.filter_map(|(id, _)| self.forward.due(*id)).min()
-    }
-
-    /// Whoever was given a transaction is the one choice for its repeats, its reversal and its
-    /// completion; where that is not known, it was the first, if anyone.
-    fn bind(&self, request: &mut Request) {
-        if self.groups.len() < 2 {
-            return;
-        }
-        let originals = request.originals().into_iter().flatten();
-        let given = core::iter::once(request.key)
-            .chain(originals)
-            .find_map(|key| self.was_given(&key));
-        let only = given.or_else(|| request.choices.first().filter(|_| request.follows()));
-        if let Some(group) = only {
-            request.choices = Choices::from_iter([group]);
-        }
-    }
-
-    fn was_given(&self, key: &FieldKey) -> Option<GroupId> {
-        let in_flight = self.by_key.get(key).and_then(|id| self.in_flight.get(id));
-        in_flight.map_or_else(
-            || self.whereabouts.of(key),
-            |in_flight| Some(in_flight.link.group),
-        )
-    }
-
-    /// The link that is to be given a request: of the first group that has one and has room. The
-    /// links that were tried are those of the first of `groups`, with `refusal` what came of it.
-    fn place(
-        &mut self,
-        now: Now,
-        request: &Request,
-        groups: impl Iterator<Item = GroupId>,
-        mut tried: Tried,
-        mut refusal: Refusal,
-    ) -> Result<LinkId, Refusal> {
-        for id in groups {
-            if request.choices.first() != Some(id)
-                && request.is_remembered()
-                && !self.whereabouts.may_go_elsewhere(now.instant)
-            {
-                return Err(Refusal::FailoverFull);
-            }
-            let letters = self.forward.places(id);
-            if let Some(group) = self.groups.get_mut(&id) {
-                if !group.is_up() {
-                    refusal = Refusal::IssuerDown;
-                } else if !group.has_room(letters) {
-                    refusal = Refusal::Overloaded;
-                } else if let Some(place) = group.choose(tried) {
-                    return Ok(LinkId { group: id, place });
-                } else if group.has_full_link() {
-                    // Refused before anything is copied or recorded: past the peak most are.
-                    refusal = Refusal::Overloaded;
-                }
-            }
-            tried = Tried::default();
-        }
-        Err(refusal)
     }
 
     fn send(&mut self, now: Now, mut request: Box<Request>, link: LinkId) {

@@ -18,6 +18,7 @@ use iso8583::Mti;
 use super::*;
 use crate::inbound::{Admission, Inbound};
 use crate::request::ConnectionId;
+use crate::route::Choices;
 
 const SECOND: Duration = Duration::from_secs(1);
 
