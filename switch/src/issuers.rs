@@ -9,7 +9,7 @@ use iso8583::session::{Now, Refused};
 use iso8583_link::{Event, RequestRefused};
 use switch_core::{
     Answer, ConnectionId, DeadLetter, ForwardEvent, GroupId, LinkId, Outbound, Output, PoolId,
-    Refusal, Token,
+    Refusal, Token, Turn,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -392,6 +392,7 @@ impl Pool {
             other @ (Output::Answer(_)
             | Output::Refused(_)
             | Output::FailedOver(_)
+            | Output::LinkHealth { .. }
             | Output::Forward { .. }) => self.handle_output(now, other),
         }
     }
@@ -431,6 +432,7 @@ impl Pool {
                     metrics.failed_over.increment(1);
                 }
             }
+            Output::LinkHealth { link, turn } => self.note_health(link, turn),
             Output::Forward {
                 group,
                 event,
@@ -444,16 +446,34 @@ impl Pool {
         }
     }
 
-    fn send(&mut self, now: Now, link: LinkId, token: Token, message: Message) {
+    fn note_health(&mut self, link: LinkId, turn: Turn) {
+        if let Some(member) = self.member(link) {
+            member.note_health(turn);
+        }
+        let (issuer, link) = (name(&self.groups, link.group), link.place);
+        match turn {
+            Turn::Rested { grade, cause, time } => {
+                warn!(issuer, link, ?grade, %cause, ?time, "issuer link is rested");
+            }
+            Turn::Returned => info!(issuer, link, "issuer link answers again"),
+        }
+    }
+
+    fn member(&mut self, link: LinkId) -> Option<&mut Member> {
         // Members stand in the order of their ids.
-        let member = self
+        let place = self
             .members
             .binary_search_by_key(&link, |member| member.id)
-            .ok()
-            .and_then(|place| self.members.get_mut(place));
-        let sent = member.map_or(Err(RequestRefused::Session(Refused::NotUp)), |member| {
-            member.send(now, &message, token)
-        });
+            .ok()?;
+        self.members.get_mut(place)
+    }
+
+    fn send(&mut self, now: Now, link: LinkId, token: Token, message: Message) {
+        let sent = self
+            .member(link)
+            .map_or(Err(RequestRefused::Session(Refused::NotUp)), |member| {
+                member.send(now, &message, token)
+            });
         if let Err(refused) = sent {
             let issuer = name(&self.groups, link.group);
             debug!(issuer, link = link.place, ?token, %refused, "not sent");

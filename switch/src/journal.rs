@@ -523,6 +523,7 @@ mod tests {
                     | Output::Answer(_)
                     | Output::Refused(_)
                     | Output::FailedOver(_)
+                    | Output::LinkHealth { .. }
                     | Output::Forward { .. } => None,
                 });
                 // What an earlier life left open is being reversed: its key is taken.

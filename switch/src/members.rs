@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use iso8583::Message;
 use iso8583::session::{Now, Refused};
 use iso8583_link::{Closed, Connector, Event, Link, LinkSettings, RequestRefused};
-use switch_core::{LinkId, Token};
+use switch_core::{LinkId, Token, Turn};
 use tokio::net::TcpStream;
 
 use crate::metrics::MemberMetrics;
@@ -112,6 +112,17 @@ impl Member {
         }
         self.metrics.up.set(if up { 1.0 } else { 0.0 });
         Some(self.id)
+    }
+
+    /// It is rested, or whole again.
+    pub(crate) fn note_health(&self, turn: Turn) {
+        match turn {
+            Turn::Rested { .. } => {
+                self.metrics.resting.set(1.0);
+                self.metrics.rests.increment(1);
+            }
+            Turn::Returned => self.metrics.resting.set(0.0),
+        }
     }
 
     /// Queues a request or reversal; why not, where it does not.

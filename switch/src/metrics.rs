@@ -14,6 +14,8 @@ const DROPPED: &str = "switch_dropped_messages_total";
 const REFUSALS: &str = "switch_refusals_total";
 const ISSUER_UP: &str = "switch_issuer_up";
 const LINK_UP: &str = "switch_issuer_link_up";
+const LINK_RESTING: &str = "switch_issuer_link_resting";
+const RESTS: &str = "switch_issuer_link_rests_total";
 const SENT: &str = "switch_sent_total";
 const FAILED_OVER: &str = "switch_failovers_total";
 const REMEMBERED: &str = "switch_failovers_remembered";
@@ -58,14 +60,7 @@ pub(crate) fn describe() {
         ISSUER_UP,
         "1 while a link of the issuer is up and signed on."
     );
-    describe_gauge!(
-        LINK_UP,
-        "1 while the link is up and signed on, by issuer, link and address."
-    );
-    describe_counter!(
-        SENT,
-        "Requests and reversals given to a link, by issuer, link and address."
-    );
+    describe_links();
     describe_counter!(
         FAILED_OVER,
         "Requests sent to this issuer since those before it in their route could not be."
@@ -119,6 +114,26 @@ fn describe_totals() {
     describe_counter!(
         UNCOUNTED,
         "Approvals and reversals that are in no totals, by the first issuer of a pool."
+    );
+}
+
+/// Of the links to issuers.
+fn describe_links() {
+    describe_gauge!(
+        LINK_UP,
+        "1 while the link is up and signed on, by issuer, link and address."
+    );
+    describe_gauge!(
+        LINK_RESTING,
+        "1 while the link answers too little to be given all requests, by issuer, link and address."
+    );
+    describe_counter!(
+        RESTS,
+        "Times the link was rested for that, by issuer, link and address."
+    );
+    describe_counter!(
+        SENT,
+        "Requests and reversals given to a link, by issuer, link and address."
     );
 }
 
@@ -274,6 +289,8 @@ impl IssuerMetrics {
 #[derive(Debug)]
 pub(crate) struct MemberMetrics {
     pub(crate) up: Gauge,
+    pub(crate) resting: Gauge,
+    pub(crate) rests: Counter,
     pub(crate) sent: Counter,
 }
 
@@ -287,6 +304,8 @@ impl MemberMetrics {
         ];
         Self {
             up: gauge!(LINK_UP, labels.iter()),
+            resting: gauge!(LINK_RESTING, labels.iter()),
+            rests: counter!(RESTS, labels.iter()),
             sent: counter!(SENT, labels.iter()),
         }
     }

@@ -16,8 +16,9 @@ use iso8583::session::{self, Refused, Session, Settings};
 use jiff::tz::Offset;
 use switch_core::{
     Admission, Answer, BootId, CardRange, Conditions, ConnectionId, ForwardSettings, GroupId,
-    GroupSettings, Inbound, LinkId, MemorySettings, NotRecords, Outbound, OutboundSettings, Output,
-    PageId, Recovered, Refusal, Replay, RouteTable, Rule, Token, Totals, TotalsSettings, Undo,
+    GroupSettings, HealthSettings, Inbound, LinkId, MemorySettings, NotRecords, Outbound,
+    OutboundSettings, Output, PageId, Recovered, Refusal, Replay, RouteTable, Rule, Token, Totals,
+    TotalsSettings, Undo,
 };
 
 use crate::disk::{Crash, Disk};
@@ -85,6 +86,10 @@ impl Switch {
                 forward: ForwardSettings {
                     window: if plan.cramped { 1 } else { 16 },
                     ..ForwardSettings::default()
+                },
+                health: HealthSettings {
+                    outcomes_min: if plan.cramped { 3 } else { 20 },
+                    ..HealthSettings::default()
                 },
                 ..GroupSettings::default()
             };
@@ -597,6 +602,7 @@ impl Switch {
             other @ (Output::Answer(_)
             | Output::Refused(_)
             | Output::FailedOver(_)
+            | Output::LinkHealth { .. }
             | Output::Forward { .. }) => self.output(stage, other),
         }
     }
@@ -614,7 +620,10 @@ impl Switch {
                     running.gives_up = true;
                 }
             }
-            Output::Refused(_) | Output::FailedOver(_) | Output::Forward { .. } => {}
+            Output::Refused(_)
+            | Output::FailedOver(_)
+            | Output::LinkHealth { .. }
+            | Output::Forward { .. } => {}
         }
     }
 

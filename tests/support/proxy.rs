@@ -1,7 +1,9 @@
-//! A way to a host that can be cut, to lose one link of several.
+//! A way to an issuer's host that can be cut, to lose one link of several, or be made to lose
+//! requests.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -11,6 +13,7 @@ pub struct Proxy {
     /// Where to connect instead.
     pub address: String,
     passage: Arc<Mutex<Passage>>,
+    one_of: Arc<AtomicU32>,
 }
 
 #[derive(Debug, Default)]
@@ -27,18 +30,24 @@ impl Proxy {
         let address = listener.local_addr().unwrap().to_string();
         let passage = Arc::new(Mutex::new(Passage::default()));
         let (host, shared) = (host.to_owned(), Arc::clone(&passage));
+        let one_of = Arc::new(AtomicU32::new(1));
+        let sieve = Arc::clone(&one_of);
         thread::spawn(move || {
             for client in listener.incoming() {
                 let (client, server) = (client.unwrap(), TcpStream::connect(&host));
                 let mut passage = shared.lock().unwrap();
                 if let (false, Ok(server)) = (passage.cut, server) {
-                    forward(&client, &server);
+                    sift(&client, &server, Arc::clone(&sieve));
                     forward(&server, &client);
                     passage.streams.extend([client, server]);
                 }
             }
         });
-        Self { address, passage }
+        Self {
+            address,
+            passage,
+            one_of,
+        }
     }
 
     /// Ends what goes through, and lets nothing through until it is opened.
@@ -50,10 +59,38 @@ impl Proxy {
         }
     }
 
+    /// From here on one of so many messages goes through to the host, and network messages do.
+    pub fn lets_through_one_of(&self, messages: u32) {
+        self.one_of.store(messages, Ordering::Relaxed);
+    }
+
     /// Lets connections through again.
     pub fn open(&self) {
         self.passage.lock().unwrap().cut = false;
     }
+}
+
+/// Forwards frames (with a length of two bytes), all network messages and one of so many others.
+fn sift(from: &TcpStream, to: &TcpStream, one_of: Arc<AtomicU32>) {
+    let [mut from, mut to] = [from, to].map(|stream| stream.try_clone().unwrap());
+    thread::spawn(move || {
+        let (mut header, mut others) = ([0; 2], 0);
+        while from.read_exact(&mut header).is_ok() {
+            let mut frame = vec![0; u16::from_be_bytes(header).into()];
+            if from.read_exact(&mut frame).is_err() {
+                break;
+            }
+            let goes = frame.starts_with(b"08") || {
+                others += 1;
+                others % one_of.load(Ordering::Relaxed) == 0
+            };
+            if goes && to.write_all(&[&header[..], &frame].concat()).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Both);
+        let _ = from.shutdown(Shutdown::Both);
+    });
 }
 
 fn forward(from: &TcpStream, to: &TcpStream) {

@@ -18,10 +18,10 @@ use support::world::{ISSUER_OPTIONS, World};
 use crate::crash::{CARDS, LOAD_IN_FLIGHT, Seen, load_while};
 use crate::programs;
 
-const WHOLE: i64 = 500_000;
+pub(crate) const WHOLE: i64 = 500_000;
 
 /// An `[[issuer]]` table.
-fn issuer(name: &str, addresses: &[&str], balance: &str) -> String {
+pub(crate) fn issuer(name: &str, addresses: &[&str], balance: &str) -> String {
     format!(
         "[[issuer]]\nname = {name:?}\naddresses = {addresses:?}\nbalance = {balance:?}\n\
          {ISSUER_OPTIONS}"
@@ -29,7 +29,7 @@ fn issuer(name: &str, addresses: &[&str], balance: &str) -> String {
 }
 
 /// A `[[route]]` table of the sandbox's cards.
-fn route(name: &str, more: &str, issuers: &[&str]) -> String {
+pub(crate) fn route(name: &str, more: &str, issuers: &[&str]) -> String {
     format!("[[route]]\nname = {name:?}\nprefixes = ['999999']\n{more}\nissuers = {issuers:?}\n")
 }
 
@@ -64,7 +64,7 @@ fn two_links(balance: &str) -> World {
     world
 }
 
-fn until_up(world: &mut World, issuer: &str, up: u64) {
+pub(crate) fn until_up(world: &mut World, issuer: &str, up: u64) {
     world.issuer.check();
     eventually(&format!("{issuer} is {up}"), || {
         world.metric(&format!("switch_issuer_up{{issuer=\"{issuer}\"}}")) == up

@@ -11,6 +11,7 @@ mod admission;
 mod crash;
 mod failover;
 mod forward;
+mod gray;
 mod hostile;
 mod interop;
 mod journal;

@@ -35,8 +35,8 @@ mod route;
 
 pub use inbound::{Admission, Inbound};
 pub use outbound::{
-    Balance, DeadLetter, ForwardEvent, ForwardSettings, GroupSettings, LinkId, MemorySettings,
-    Outbound, OutboundSettings, Output, Token,
+    Balance, Cause, Counts, DeadLetter, ForwardEvent, ForwardSettings, Grade, GroupSettings,
+    HealthSettings, LinkId, MemorySettings, Outbound, OutboundSettings, Output, Token, Turn,
 };
 pub use rate::{Bucket, Rate};
 pub use reconcile::{Balanced, PageId, Position, Reconciliation, Sum, Totals, TotalsSettings};

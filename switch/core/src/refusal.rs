@@ -24,6 +24,9 @@ pub enum Refusal {
     /// No link of the issuer is up and signed on: nothing was sent.
     #[error("issuer link down")]
     IssuerDown,
+    /// All links of the issuer that are up hardly answer, and are rested: nothing was sent.
+    #[error("issuer hardly answers, and is rested")]
+    IssuerResting,
     /// A table or queue is at its bound: nothing was sent.
     #[error("too much in flight")]
     Overloaded,
@@ -80,6 +83,7 @@ impl Refusal {
             Self::NoSuchIssuer => ResponseCode::NO_SUCH_ISSUER,
             Self::NoRoute => ResponseCode::NO_ROUTE,
             Self::IssuerDown
+            | Self::IssuerResting
             | Self::Overloaded
             | Self::RateExceeded
             | Self::QueuedTooLong
@@ -105,6 +109,7 @@ impl Refusal {
             Self::NoSuchIssuer => "no_such_issuer",
             Self::NoRoute => "no_route",
             Self::IssuerDown => "issuer_down",
+            Self::IssuerResting => "issuer_resting",
             Self::Overloaded => "overloaded",
             Self::RateExceeded => "rate_exceeded",
             Self::QueuedTooLong => "queued_too_long",
@@ -122,13 +127,14 @@ impl Refusal {
     }
 
     /// Every reason, for registering metrics ahead.
-    pub const LABELS: [&'static str; 19] = [
+    pub const LABELS: [&'static str; 20] = [
         "format",
         "unsupported_message",
         "acquirer_not_allowed",
         "no_such_issuer",
         "no_route",
         "issuer_down",
+        "issuer_resting",
         "overloaded",
         "rate_exceeded",
         "queued_too_long",
@@ -156,6 +162,7 @@ mod tests {
         assert_eq!(BTreeSet::from(Refusal::LABELS).len(), Refusal::LABELS.len());
         for refusal in [
             Refusal::AcquirerNotAllowed,
+            Refusal::IssuerResting,
             Refusal::RateExceeded,
             Refusal::QueuedTooLong,
             Refusal::SignedOff,

@@ -1,6 +1,7 @@
 //! The configuration: one TOML file, checked once at start.
 
 mod forward;
+mod health;
 mod journal;
 mod reconciliation;
 
@@ -18,6 +19,7 @@ use switch_core::{
 use thiserror::Error;
 
 pub use self::forward::ForwardConfig;
+pub use self::health::HealthConfig;
 pub(crate) use self::journal::CheckedJournal;
 pub use self::journal::{JournalConfig, SyncName};
 pub use self::reconciliation::ReconciliationConfig;
@@ -97,6 +99,8 @@ pub struct IssuerConfig {
     pub transactions_max: usize,
     /// Store and forward.
     pub forward: ForwardConfig,
+    /// When a link that hardly answers is rested.
+    pub health: HealthConfig,
     /// Dialect, framing, deadline (`answer_timeout`) and limits of each link. The deadline must
     /// be shorter than what acquirers wait. Not named, an issuer link is `iso87-ascii-binmap`,
     /// signs on and sends echo tests after a minute of silence.
@@ -245,6 +249,7 @@ impl Default for IssuerConfig {
             queue_requests_max: 16_384,
             transactions_max: settings.transactions_max,
             forward: ForwardConfig::default(),
+            health: HealthConfig::default(),
             link: default_issuer_link(),
         }
     }
@@ -583,6 +588,7 @@ impl IssuerConfig {
                     .saturating_sub(self.forward.window)
                     .max(1),
                 forward: self.forward.check(place)?,
+                health: self.health.check(place)?,
             },
             link,
         })

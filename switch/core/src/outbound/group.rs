@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::forward::ForwardSettings;
+use super::health::{Health, HealthSettings, Outcome, Rank, Turn};
 use super::pace::Pace;
+use crate::outbound::Token;
 use crate::route::GroupId;
 
 /// A link of a group: its place in the configuration.
@@ -44,6 +46,8 @@ pub struct GroupSettings {
     pub answer_timeout: Duration,
     /// How reversals and kept advices are told.
     pub forward: ForwardSettings,
+    /// When a link that answers too little is rested.
+    pub health: HealthSettings,
 }
 
 impl GroupSettings {
@@ -60,6 +64,7 @@ impl Default for GroupSettings {
             link_in_flight_max: 16_384,
             answer_timeout: Duration::from_secs(10),
             forward: ForwardSettings::default(),
+            health: HealthSettings::default(),
         }
     }
 }
@@ -71,6 +76,7 @@ pub(super) struct Group {
     transactions_max: usize,
     link_in_flight_max: usize,
     pace: Pace,
+    health: HealthSettings,
     links: Box<[Link]>,
     in_flight: usize,
     /// The link whose turn it is.
@@ -81,6 +87,7 @@ pub(super) struct Group {
 struct Link {
     up: bool,
     in_flight: usize,
+    health: Health,
 }
 
 /// Links of one group that a request was offered to.
@@ -109,6 +116,7 @@ impl Group {
             transactions_max: settings.transactions_max,
             link_in_flight_max: settings.link_in_flight_max,
             pace: Pace::new(settings.answer_timeout),
+            health: settings.health.clone(),
             links: vec![Link::default(); links.into()].into(),
             in_flight: 0,
             turn: 0,
@@ -146,8 +154,23 @@ impl Group {
 
     pub(super) fn set_up(&mut self, place: u8, up: bool) {
         if let Some(link) = self.links.get_mut(usize::from(place)) {
+            if up && !link.up {
+                link.health.try_now();
+            }
             link.up = up;
         }
+    }
+
+    /// Rests of links that are over end; was there one?
+    pub(super) fn wake(&mut self, now: Instant) -> bool {
+        let links = self.links.iter_mut();
+        links.fold(false, |woke, link| woke | link.health.wake(now))
+    }
+
+    /// When the next link's rest is over.
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
+        let links = self.links.iter();
+        links.filter_map(|link| link.health.wakes_at()).min()
     }
 
     /// Is a link up that has room for no more?
@@ -156,17 +179,27 @@ impl Group {
         up.any(|link| link.in_flight >= self.link_in_flight_max)
     }
 
-    /// The link whose turn it is, of those that are up, have room and were not tried.
-    pub(super) fn choose(&mut self, tried: Tried) -> Option<u8> {
-        self.choose_below(self.link_in_flight_max, tried)
+    /// The link whose turn it is: of those that are up, have room, were not tried and are no worse
+    /// than this, one of the best.
+    pub(super) fn choose(&mut self, tried: Tried, worst: Rank) -> Option<u8> {
+        self.choose_below(self.link_in_flight_max, tried, worst)
     }
 
     /// The link that is given a reversal: there is room for those where requests have none.
     pub(super) fn choose_for_reversal(&mut self) -> Option<u8> {
-        self.choose_below(usize::MAX, Tried::default())
+        self.choose_below(usize::MAX, Tried::default(), Rank::Silent)
     }
 
-    fn choose_below(&mut self, in_flight_max: usize, tried: Tried) -> Option<u8> {
+    fn choose_below(&mut self, in_flight_max: usize, tried: Tried, worst: Rank) -> Option<u8> {
+        let rank = |place: usize, link: &Link| {
+            let free = link.up && link.in_flight < in_flight_max && !tried.has(place);
+            free.then(|| link.health.rank())
+        };
+        let links = self.links.iter().enumerate();
+        let best = links
+            .filter_map(|(place, link)| rank(place, link))
+            .min()
+            .filter(|best| *best <= worst);
         let first = match self.balance {
             Balance::PrimaryBackup => 0,
             Balance::RoundRobin | Balance::LeastInFlight => self.turn,
@@ -174,8 +207,8 @@ impl Group {
         let count = self.links.len();
         let mut free = (first..count).chain(0..first).filter_map(|place| {
             let link = self.links.get(place)?;
-            let free = link.up && link.in_flight < in_flight_max;
-            (free && !tried.has(place)).then_some((place, link.in_flight))
+            let is_one = best.is_some() && rank(place, link) == best;
+            is_one.then_some((place, link.in_flight))
         });
         let (place, _) = match self.balance {
             Balance::PrimaryBackup | Balance::RoundRobin => free.next(),
@@ -183,6 +216,61 @@ impl Group {
         }?;
         self.turn = (place + 1) % count;
         u8::try_from(place).ok()
+    }
+
+    /// A message is given to a link.
+    pub(super) fn gave(&mut self, now: Instant, place: u8, token: Token) {
+        if let Some(link) = self.links.get_mut(usize::from(place)) {
+            link.health.gave(now, token);
+        }
+    }
+
+    /// No link took it.
+    pub(super) fn took_back(&mut self, token: Token) {
+        for link in &mut self.links {
+            link.health.took_back(token);
+        }
+    }
+
+    /// What came of a request that was sent on a link then.
+    pub(super) fn handle_outcome(
+        &mut self,
+        now: Instant,
+        place: u8,
+        given: (Token, Instant),
+        outcome: Outcome,
+    ) -> Option<Turn> {
+        let alone = self.is_alone(place);
+        let link = self.links.get_mut(usize::from(place))?;
+        let health = &mut link.health;
+        health.handle_outcome(now, &self.health, given, outcome, alone)
+    }
+
+    /// What came of another message, which counts where it was a trial: then also of which link.
+    pub(super) fn handle_trial(
+        &mut self,
+        now: Instant,
+        token: Token,
+        outcome: Outcome,
+    ) -> Option<(u8, Turn)> {
+        let places = 0..u8::try_from(self.links.len()).unwrap_or(GroupSettings::LINKS_MAX);
+        let place = places.into_iter().find(|place| {
+            let link = self.links.get(usize::from(*place));
+            link.is_some_and(|link| link.health.is_trial(token))
+        })?;
+        let alone = self.is_alone(place);
+        let link = self.links.get_mut(usize::from(place))?;
+        let health = &mut link.health;
+        let turn = health.handle_trial(now, &self.health, token, outcome, alone);
+        Some((place, turn?))
+    }
+
+    /// Is no other link any good?
+    fn is_alone(&self, place: u8) -> bool {
+        let others = (0..).zip(&self.links).filter(|(other, _)| *other != place);
+        !others
+            .into_iter()
+            .any(|(_, link): (u8, &Link)| link.up && link.health.rank() == Rank::Whole)
     }
 
     /// A request is in flight on a link.
@@ -219,7 +307,7 @@ mod tests {
     /// Sends as many requests, of which none is answered; the links they went on.
     fn sent(group: &mut Group, requests: usize) -> Vec<u8> {
         let one = |_| {
-            let place = group.choose(Tried::default()).unwrap();
+            let place = group.choose(Tried::default(), Rank::Poor).unwrap();
             group.enter(place);
             place
         };
@@ -257,13 +345,13 @@ mod tests {
         assert_eq!(sent(&mut three, 1), [0]);
         let mut tried = Tried::default();
         tried.add(0);
-        assert_eq!(three.choose(tried), Some(1));
+        assert_eq!(three.choose(tried, Rank::Poor), Some(1));
         tried.add(1);
         tried.add(2);
-        assert_eq!(three.choose(tried), None);
+        assert_eq!(three.choose(tried, Rank::Poor), None);
         (0..3).for_each(|place| three.set_up(place, false));
         assert_eq!(
-            (three.choose(Tried::default()), three.is_up()),
+            (three.choose(Tried::default(), Rank::Poor), three.is_up()),
             (None, false)
         );
     }
@@ -274,7 +362,7 @@ mod tests {
         assert_eq!(sent(&mut most, 17).last(), Some(&0));
         let mut tried = Tried::default();
         (0..15).for_each(|place| tried.add(place));
-        assert_eq!(most.choose(tried), Some(15));
+        assert_eq!(most.choose(tried, Rank::Poor), Some(15));
     }
 
     #[test]
@@ -286,10 +374,10 @@ mod tests {
         });
         (0..2).for_each(|place| two.set_up(place, true));
         assert_eq!(sent(&mut two, 6), [0, 0, 0, 1, 1, 1]);
-        assert_eq!(two.choose(Tried::default()), None);
+        assert_eq!(two.choose(Tried::default(), Rank::Poor), None);
         assert!(two.has_full_link());
         assert_eq!(two.choose_for_reversal(), Some(0));
         two.leave(1);
-        assert_eq!(two.choose(Tried::default()), Some(1));
+        assert_eq!(two.choose(Tried::default(), Rank::Poor), Some(1));
     }
 }

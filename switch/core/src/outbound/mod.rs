@@ -14,10 +14,16 @@
 //!
 //! What an issuer must be told, our reversals and acquirers' advices that it could not be given, is
 //! stored and forwarded until it acknowledges ([`ForwardSettings`]).
+//!
+//! A link that hardly answers is rested ([`HealthSettings`]). While all links of a group are, it
+//! is given nothing that asks: 91 or the next group, at once, for nothing was sent. That holds for
+//! repeats as well, but of the next group: unanswered they would be reversed, though their first
+//! may have been approved. What it must be told is told nevertheless, and is what tries its links.
 
 mod advice;
 mod forward;
 mod group;
+mod health;
 mod pace;
 mod place;
 mod reckon;
@@ -39,10 +45,12 @@ pub(crate) use self::reversal::OF_THE_ORIGINAL;
 
 pub use self::forward::{DeadLetter, ForwardSettings};
 pub use self::group::{Balance, GroupSettings, LinkId};
+pub use self::health::{Cause, Counts, Grade, HealthSettings, Turn};
 pub use self::whereabouts::MemorySettings;
 
 use self::forward::{Forward, Told};
 use self::group::{Group, Tried};
+use self::health::Outcome;
 use self::store::Store;
 use self::whereabouts::Whereabouts;
 use crate::reconcile::{Book, TotalsSettings};
@@ -101,6 +109,13 @@ pub enum Output {
     Refused(Refusal),
     /// For the record: a request was sent to another group than its first choice.
     FailedOver(GroupId),
+    /// For the record: a link is rested or whole again.
+    LinkHealth {
+        /// Which.
+        link: LinkId,
+        /// What and why.
+        turn: Turn,
+    },
     /// For the record: what became of something an issuer must be told.
     Forward {
         /// Who has to acknowledge it.
@@ -156,6 +171,8 @@ const UNDOS_SWEPT_ABOVE: usize = 1_024;
 struct InFlight {
     request: Box<Request>,
     link: LinkId,
+    /// When the link was given it.
+    sent: Instant,
     /// Links of the present group that did not take it.
     tried: Tried,
     repeats: Vec<Request>,
@@ -277,6 +294,7 @@ impl Outbound {
             return self.refuse(&request, Refusal::JournalFailed);
         }
         self.bind(&mut request);
+        self.wake(now.instant);
         let groups = request.choices.iter();
         let place = if self.must_wait(&request) {
             Err(Refusal::IssuerDown)
@@ -292,6 +310,7 @@ impl Outbound {
     /// The link did not take what it was given to send, which comes back with this: nothing went
     /// out, so that another may be given it.
     pub fn handle_unsent(&mut self, now: Now, token: Token, message: Message, refusal: Refusal) {
+        self.took_back(token);
         match token {
             Token::Request(id) => self.handle_request_unsent(now, id, message, refusal),
             Token::Letter(id) => self.forward.unsent(now.instant, id),
@@ -303,7 +322,8 @@ impl Outbound {
         let code = response_code(&answer);
         match token {
             Token::Request(id) => {
-                let Some(in_flight) = self.take_sent(now, id) else {
+                let outcome = code.map_or(Outcome::Unanswered, |_| Outcome::Answered);
+                let Some(in_flight) = self.take_sent(now, id, outcome) else {
                     return;
                 };
                 if let Some(group) = self.groups.get_mut(&in_flight.link.group) {
@@ -347,6 +367,7 @@ impl Outbound {
         let Some((group, original)) = self.forward.reference(id) else {
             return;
         };
+        self.note_trial(now.instant, group, Token::Letter(id), Outcome::Answered);
         let told = self.forward.answered(now, id, code);
         let event = match told {
             Told::Accepted => ForwardEvent::Acknowledged,
@@ -374,12 +395,12 @@ impl Outbound {
         {
             group.timed_out(now.instant);
         }
-        self.handle_silence(now, token, Refusal::TimedOut);
+        self.handle_silence(now, token, Refusal::TimedOut, Outcome::Unanswered);
     }
 
     /// The link broke after this was sent and before it was answered.
     pub fn handle_lost(&mut self, now: Now, token: Token) {
-        self.handle_silence(now, token, Refusal::LinkLost);
+        self.handle_silence(now, token, Refusal::LinkLost, Outcome::Lost);
     }
 
     /// An approval could not be handed to the acquirer's link: where no other copy of it was, it
@@ -413,11 +434,16 @@ impl Outbound {
         !(self.outputs.is_empty() && self.records().is_empty())
     }
 
-    /// When a reversal or a kept advice is due to be repeated.
+    /// When a reversal or a kept advice is due to be repeated, or to try a link with.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let up = self.groups.iter().filter(|(_, group)| group.is_up());
-        up.filter_map(|(id, _)| self.forward.due(*id)).min()
+        let due = up.flat_map(|(id, group)| {
+            let pending = self.forward.count(*id) > 0;
+            let trial = group.wakes_at().filter(|_| pending);
+            [self.forward.due(*id), trial]
+        });
+        due.flatten().min()
     }
 
     fn send(&mut self, now: Now, mut request: Box<Request>, link: LinkId) {
@@ -426,7 +452,7 @@ impl Outbound {
         let message = request.take_message();
         self.by_key.insert(request.key, id);
         self.close_originals(&request);
-        let elsewhere = self.enter(now, &request, link);
+        let elsewhere = self.enter(now, &request, link, id);
         if request.moves_money() {
             self.store.sent(id, link.group, &request.message);
         }
@@ -435,6 +461,7 @@ impl Outbound {
             InFlight {
                 request,
                 link,
+                sent: now.instant,
                 tried: Tried::default(),
                 repeats: Vec::new(),
                 closed: false,
@@ -458,9 +485,10 @@ impl Outbound {
     }
 
     /// A request is in flight on a link. Did it go to another group than its first choice?
-    fn enter(&mut self, now: Now, request: &Request, link: LinkId) -> bool {
+    fn enter(&mut self, now: Now, request: &Request, link: LinkId, id: u64) -> bool {
         if let Some(group) = self.groups.get_mut(&link.group) {
             group.enter(link.place);
+            group.gave(now.instant, link.place, Token::Request(id));
         }
         let elsewhere = request.choices.first() != Some(link.group) && request.is_remembered();
         if elsewhere {
@@ -498,6 +526,7 @@ impl Outbound {
             | Refusal::AcquirerNotAllowed
             | Refusal::NoSuchIssuer
             | Refusal::NoRoute
+            | Refusal::IssuerResting
             | Refusal::RateExceeded
             | Refusal::QueuedTooLong
             | Refusal::FailoverFull
@@ -516,11 +545,11 @@ impl Outbound {
                 if link.group != left.group {
                     in_flight.tried = Tried::default();
                 }
-                in_flight.link = link;
+                (in_flight.link, in_flight.sent) = (link, now.instant);
                 if in_flight.request.moves_money() {
                     self.store.sent(id, link.group, &in_flight.request.message);
                 }
-                let elsewhere = self.enter(now, &in_flight.request, link);
+                let elsewhere = self.enter(now, &in_flight.request, link, id);
                 self.by_key.insert(in_flight.request.key, id);
                 self.in_flight.insert(id, in_flight);
                 self.put_out(Token::Request(id), link, message, elsewhere);
@@ -561,8 +590,10 @@ impl Outbound {
     }
 
     /// What was sent, and is in flight no more.
-    fn take_sent(&mut self, now: Now, id: u64) -> Option<InFlight> {
+    fn take_sent(&mut self, now: Now, id: u64, outcome: Outcome) -> Option<InFlight> {
         let in_flight = self.take(id)?;
+        let given = (Token::Request(id), in_flight.sent);
+        self.note_outcome(now.instant, in_flight.link, given, outcome);
         let (request, group) = (&in_flight.request, in_flight.link.group);
         if request.choices.first() != Some(group) {
             self.outputs.push_back(Output::FailedOver(group));
@@ -622,20 +653,21 @@ impl Outbound {
         undo
     }
 
-    fn handle_silence(&mut self, now: Now, token: Token, refusal: Refusal) {
+    fn handle_silence(&mut self, now: Now, token: Token, refusal: Refusal, outcome: Outcome) {
         match token {
             Token::Request(id) => {
-                if let Some(in_flight) = self.take_sent(now, id) {
+                if let Some(in_flight) = self.take_sent(now, id, outcome) {
                     self.give_up(now, in_flight, refusal);
                     self.store.closed(id);
                 }
             }
-            Token::Letter(id) => self.handle_unanswered(now, id),
+            Token::Letter(id) => self.handle_unanswered(now, id, outcome),
         }
     }
 
-    fn handle_unanswered(&mut self, now: Now, id: u64) {
+    fn handle_unanswered(&mut self, now: Now, id: u64, outcome: Outcome) {
         if let Some((group, original)) = self.forward.reference(id) {
+            self.note_trial(now.instant, group, Token::Letter(id), outcome);
             let event = match self.forward.unanswered(now, id) {
                 Told::Dead => {
                     self.record_letter(id);
@@ -684,11 +716,15 @@ impl Outbound {
 
     fn send_letters(&mut self, now: Instant) {
         for (id, group) in &mut self.groups {
+            if group.wake(now) {
+                self.forward.retry_now(now, *id);
+            }
             // A group that is up has a link to choose: what is taken to be sent is sent.
             while group.is_up()
                 && let Some((letter, message)) = self.forward.next_to_send(now, *id)
                 && let Some(place) = group.choose_for_reversal()
             {
+                group.gave(now, place, Token::Letter(letter));
                 self.outputs.push_back(Output::Send {
                     link: LinkId { group: *id, place },
                     token: Token::Letter(letter),

@@ -44,6 +44,7 @@ impl Outbound {
         mut tried: Tried,
         mut refusal: Refusal,
     ) -> Result<LinkId, Refusal> {
+        let worst = self.worst(request);
         for id in groups {
             if request.choices.first() != Some(id)
                 && request.is_remembered()
@@ -57,11 +58,13 @@ impl Outbound {
                     refusal = Refusal::IssuerDown;
                 } else if !group.has_room(letters) {
                     refusal = Refusal::Overloaded;
-                } else if let Some(place) = group.choose(tried) {
+                } else if let Some(place) = group.choose(tried, worst) {
                     return Ok(LinkId { group: id, place });
                 } else if group.has_full_link() {
                     // Refused before anything is copied or recorded: past the peak most are.
                     refusal = Refusal::Overloaded;
+                } else if tried == Tried::default() {
+                    refusal = Refusal::IssuerResting;
                 }
             }
             tried = Tried::default();

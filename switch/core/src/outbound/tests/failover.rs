@@ -8,7 +8,7 @@ use super::*;
 
 const SECOND_CHOICE: GroupId = GroupId(1);
 
-const fn link(group: u16, place: u8) -> LinkId {
+pub(super) const fn link(group: u16, place: u8) -> LinkId {
     LinkId {
         group: GroupId(group),
         place,
@@ -37,7 +37,7 @@ fn two_groups_with(memory: MemorySettings) -> Kit {
 }
 
 impl Kit {
-    fn set(&mut self, link: LinkId, up: bool) {
+    pub(super) fn set(&mut self, link: LinkId, up: bool) {
         self.outbound.handle_link(self.now, link, up);
     }
 
@@ -48,7 +48,7 @@ impl Kit {
     }
 
     /// Asks; where it is sent.
-    fn given(&mut self, message: Message) -> (LinkId, Token, Message) {
+    pub(super) fn given(&mut self, message: Message) -> (LinkId, Token, Message) {
         match self.ask(message).pop() {
             Some(Output::Send {
                 link,
@@ -60,7 +60,7 @@ impl Kit {
     }
 
     /// Asks; why it is refused, and with which code.
-    fn refused(&mut self, message: Message) -> (Refusal, String) {
+    pub(super) fn refused(&mut self, message: Message) -> (Refusal, String) {
         match &self.ask(message)[..] {
             [Output::Refused(refusal), Output::Answer(answer)] => {
                 (*refusal, code(&answer.message).to_owned())
@@ -70,7 +70,7 @@ impl Kit {
     }
 
     /// Asks, and the issuer approves; which link it went on.
-    fn approved(&mut self, message: Message) -> LinkId {
+    pub(super) fn approved(&mut self, message: Message) -> LinkId {
         let (link, token, sent) = self.given(message);
         self.outbound
             .handle_answer(self.now, token, approval(&sent));
@@ -79,32 +79,37 @@ impl Kit {
     }
 
     /// The link does not take it: what becomes of it.
-    fn unsent(&mut self, token: Token, message: Message, refusal: Refusal) -> Vec<Output> {
+    pub(super) fn unsent(
+        &mut self,
+        token: Token,
+        message: Message,
+        refusal: Refusal,
+    ) -> Vec<Output> {
         self.outbound
             .handle_unsent(self.now, token, message, refusal);
         self.outputs()
     }
 
-    fn in_flight(&self) -> [usize; 2] {
+    pub(super) fn in_flight(&self) -> [usize; 2] {
         [FIRST, SECOND_CHOICE].map(|group| self.outbound.in_flight(group))
     }
 }
 
 /// A purchase with a trace number of its own.
-fn numbered(stan: u32) -> Message {
+pub(super) fn numbered(stan: u32) -> Message {
     let mut message = purchase();
     message.set(11, format!("{stan:06}").as_bytes());
     message
 }
 
-fn repeated(message: &Message) -> Message {
+pub(super) fn repeated(message: &Message) -> Message {
     let mut repeat = message.clone();
     repeat.set_mti(message.mti().repeat());
     repeat
 }
 
 /// What names its original by DE 90, under a trace number of its own.
-fn referring(mti: Mti, original: &Message) -> Message {
+pub(super) fn referring(mti: Mti, original: &Message) -> Message {
     let mut message = original.clone();
     let data = iso8583::element::OriginalData::new(
         original.mti(),
@@ -528,7 +533,7 @@ impl World {
         self.pump()
     }
 
-    fn set(&mut self, link: LinkId, up: bool) {
+    pub(super) fn set(&mut self, link: LinkId, up: bool) {
         self.kit.set(link, up);
         if up {
             self.up.insert(link);

@@ -5,6 +5,7 @@
 
 mod advice;
 mod failover;
+mod health;
 mod reckon;
 mod store;
 mod undelivered;
