@@ -364,6 +364,7 @@ impl Pool {
             // Before the answers leave: who hears 91 can see the reversal counted.
             for (id, Issuer { metrics, .. }) in &self.groups {
                 metrics.in_flight.set(level(self.outbound.in_flight(*id)));
+                metrics.numbers_kept.set(level(self.outbound.numbers(*id)));
                 metrics.pending.set(level(self.outbound.letters(*id)));
                 metrics.dead_letters.set(level(self.outbound.dead(*id)));
             }

@@ -22,6 +22,7 @@ const REMEMBERED: &str = "switch_failovers_remembered";
 const WITHHELD: &str = "switch_withheld_answers_total";
 const FORGOTTEN: &str = "switch_requests_forgotten_total";
 const IN_FLIGHT: &str = "switch_in_flight_requests";
+const NUMBERS_KEPT: &str = "switch_numbers_kept";
 const FORWARD_PENDING: &str = "switch_forward_pending";
 const FORWARD: &str = "switch_forward_total";
 const DEAD_LETTERS: &str = "switch_dead_letters";
@@ -119,6 +120,10 @@ fn describe_totals() {
 
 /// Of the links to issuers.
 fn describe_links() {
+    describe_gauge!(
+        NUMBERS_KEPT,
+        "Trace numbers of the switch's own, by issuer."
+    );
     describe_gauge!(
         LINK_UP,
         "1 while the link is up and signed on, by issuer, link and address."
@@ -238,6 +243,7 @@ pub(crate) struct IssuerMetrics {
     name: String,
     pub(crate) up: Gauge,
     pub(crate) in_flight: Gauge,
+    pub(crate) numbers_kept: Gauge,
     pub(crate) pending: Gauge,
     pub(crate) dead_letters: Gauge,
     pub(crate) failed_over: Counter,
@@ -256,6 +262,7 @@ impl IssuerMetrics {
         Self {
             up: gauge!(ISSUER_UP, "issuer" => name.clone()),
             in_flight: gauge!(IN_FLIGHT, "issuer" => name.clone()),
+            numbers_kept: gauge!(NUMBERS_KEPT, "issuer" => name.clone()),
             pending: gauge!(FORWARD_PENDING, "issuer" => name.clone()),
             dead_letters: gauge!(DEAD_LETTERS, "issuer" => name.clone()),
             failed_over: counter!(FAILED_OVER, "issuer" => name.clone()),

@@ -18,6 +18,7 @@ mod journal;
 mod lifecycle;
 mod masking;
 mod network_cancel;
+mod numbers;
 mod physical_card;
 mod reconciliation;
 mod two_switches;

@@ -17,6 +17,7 @@
 //! elsewhere  8 | time | group u16 | key
 //! came back  9 | key
 //! totals     10 to 12, of `reconcile/record.rs`
+//! numbered   20 | time | group u16 | DE 11 u32 | key
 //! message    MTI [4] | elements u8, each: number u8, length u16, value
 //! time       unix time i64, seconds
 //! origin     0 a reversal of the switch's own, 1 an acquirer's advice or reversal
@@ -25,7 +26,8 @@
 //!
 //! A request is kept as what its reversal repeats and nothing else, an advice without what may not
 //! be kept: no track, PIN block or CVV (PCI DSS 3.3.1). It does hold the card number, so whoever
-//! stores a batch encrypts it.
+//! stores a batch encrypts it. Of one to a group with trace numbers of the switch's own, element 192
+//! is what it was sent under.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -135,6 +137,15 @@ impl Records {
         &mut self.bytes
     }
 
+    /// A transaction is sent to a group under a trace number of the switch's own.
+    pub(crate) fn numbered(&mut self, numbered: &Numbered) {
+        self.bytes.push(NUMBERED);
+        self.bytes.extend_from_slice(&numbered.since.to_le_bytes());
+        self.number(numbered.group.0);
+        self.bytes.extend_from_slice(&numbered.number.to_le_bytes());
+        self.key(&numbered.key);
+    }
+
     fn head(&mut self, kind: u8, id: u64) {
         self.bytes.push(kind);
         self.bytes.extend_from_slice(&id.to_le_bytes());
@@ -195,8 +206,22 @@ const LETTER: u8 = 7;
 const ELSEWHERE: u8 = 8;
 const CAME_BACK: u8 = 9;
 const OF_TOTALS: core::ops::RangeInclusive<u8> = 10..=12;
+const NUMBERED: u8 = 20;
 /// Longest name of a group in a record, in bytes.
 pub(crate) const NAME_MAX: usize = 255;
+
+/// A trace number of the switch's own, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Numbered {
+    /// Who is sent it.
+    pub(crate) group: GroupId,
+    /// When it was given, in seconds of Unix time.
+    pub(crate) since: i64,
+    /// DE 11.
+    pub(crate) number: u32,
+    /// Of the transaction under the acquirer's numbers.
+    pub(crate) key: FieldKey,
+}
 
 /// A request of which nobody knows whether the issuer got it: the machine went down before what
 /// became of it was on the disk. Left to the acquirer's repeat, its reversal, or reconciliation.
@@ -229,6 +254,8 @@ pub struct Recovered {
     pub(crate) letters: Vec<(u64, Letter)>,
     pub(crate) unknown: Vec<Unknown>,
     pub(crate) elsewhere: Vec<Elsewhere>,
+    /// In the order they were given.
+    pub(crate) numbers: Vec<Numbered>,
 }
 
 /// A request that was given to another group than its first choice.
@@ -300,6 +327,8 @@ pub struct Replay {
     /// With the name of the group.
     elsewhere: HashMap<FieldKey, (i64, String)>,
     book: Book,
+    /// In the order they were given; groups as of the records.
+    numbers: Vec<Numbered>,
 }
 
 #[derive(Debug)]
@@ -332,6 +361,7 @@ impl Replay {
             letters: BTreeMap::new(),
             unknown: BTreeMap::new(),
             elsewhere: HashMap::new(),
+            numbers: Vec::new(),
             book,
         }
     }
@@ -366,9 +396,15 @@ impl Replay {
             Some(group) => Ok((group, entry.message)),
             None => Err(NotRecords::UnknownGroup(entry.group)),
         };
+        // Those of a group that is no more are of no use to anyone.
+        let numbers = self.numbers.into_iter().filter_map(|numbered| {
+            let group = group(self.names.get(&numbered.group.0)?)?;
+            Some(Numbered { group, ..numbered })
+        });
         let mut recovered = Recovered {
             next_id: self.next_id,
             book: Some(self.book),
+            numbers: numbers.collect(),
             ..Recovered::default()
         };
         for (since, entry) in self.unknown.into_values() {
@@ -422,6 +458,7 @@ impl Replay {
         match *kind {
             BEGUN => return self.apply_begun(rest).map(Ok),
             ELSEWHERE => return self.apply_elsewhere(rest),
+            NUMBERED => return self.apply_numbered(rest).map(Ok),
             CAME_BACK => {
                 let (key, rest) = key(rest)?;
                 self.elsewhere.remove(&key);
@@ -510,6 +547,22 @@ impl Replay {
         };
         self.elsewhere.insert(key, (since, group));
         Some(Ok(rest))
+    }
+
+    fn apply_numbered<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let (since, rest) = time(bytes)?;
+        let (group, rest) = number(rest)?;
+        let (number, rest) = rest.split_first_chunk()?;
+        let (key, rest) = key(rest)?;
+        if self.begun {
+            self.numbers.push(Numbered {
+                group: GroupId(group),
+                since,
+                number: u32::from_le_bytes(*number),
+                key,
+            });
+        }
+        Some(rest)
     }
 
     fn apply_begun<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
@@ -660,6 +713,29 @@ mod tests {
         assert!(recovered(&records, BOOT).unwrap().is_empty());
     }
 
+    fn number(group: GroupId, number: u32) -> Numbered {
+        Numbered {
+            group,
+            since: 900 + i64::from(number),
+            number,
+            key: crate::request::duplicate_key(&purchase()),
+        }
+    }
+
+    #[test]
+    fn numbers_are_those_since_the_last_checkpoint_in_their_order_of_groups_that_are_still_there() {
+        let mut records = Records::default();
+        records.numbered(&number(GROUP, 1));
+        records.begun(BOOT, GROUPS.into_iter());
+        for (group, given) in [(GROUP, 9), (GroupId(0), 5), (GroupId(7), 6), (GROUP, 4)] {
+            records.numbered(&number(group, given));
+        }
+        let left = recovered(&records, [8; 16]).unwrap();
+        assert!(left.is_empty(), "nothing is left to do");
+        let kept = [9, 4].map(|given| number(GroupId(0), given));
+        assert_eq!(left.numbers, kept);
+    }
+
     /// The journal gives up whole segments: the oldest one kept may begin anywhere.
     #[test]
     fn what_is_left_of_before_a_checkpoint_counts_no_more() {
@@ -747,10 +823,13 @@ mod tests {
     #[test]
     fn err_bytes_that_are_no_records() {
         let mut records = begun();
+        let begun_bytes = records.bytes().len();
+        records.numbered(&number(GROUP, 1));
+        let numbered_bytes = records.bytes().len();
         records.sent(4, GROUP, &purchase());
         let bytes = records.bytes();
         for len in 1..bytes.len() {
-            let whole = len == begun().bytes().len();
+            let whole = [begun_bytes, numbered_bytes].contains(&len);
             let mut replay = Replay::default();
             assert_eq!(replay.apply(&bytes[..len]).is_ok(), whole, "{len} bytes");
         }

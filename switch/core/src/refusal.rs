@@ -40,6 +40,9 @@ pub enum Refusal {
     /// another was given: nothing was sent.
     #[error("too many requests were given to other issuers")]
     FailoverFull,
+    /// The issuer's requests are numbered anew, and no more numbers can be kept: nothing was sent.
+    #[error("too many trace numbers were given for the issuer")]
+    NumbersFull,
     /// Sent, and not answered in time.
     #[error("issuer did not answer in time")]
     TimedOut,
@@ -88,6 +91,7 @@ impl Refusal {
             | Self::RateExceeded
             | Self::QueuedTooLong
             | Self::FailoverFull
+            | Self::NumbersFull
             | Self::TimedOut
             | Self::LinkLost
             | Self::BeingReversed
@@ -114,6 +118,7 @@ impl Refusal {
             Self::RateExceeded => "rate_exceeded",
             Self::QueuedTooLong => "queued_too_long",
             Self::FailoverFull => "failover_full",
+            Self::NumbersFull => "numbers_full",
             Self::TimedOut => "timed_out",
             Self::LinkLost => "link_lost",
             Self::InvalidResponse => "invalid_response",
@@ -127,7 +132,7 @@ impl Refusal {
     }
 
     /// Every reason, for registering metrics ahead.
-    pub const LABELS: [&'static str; 20] = [
+    pub const LABELS: [&'static str; 21] = [
         "format",
         "unsupported_message",
         "acquirer_not_allowed",
@@ -139,6 +144,7 @@ impl Refusal {
         "rate_exceeded",
         "queued_too_long",
         "failover_full",
+        "numbers_full",
         "timed_out",
         "link_lost",
         "invalid_response",
@@ -163,6 +169,7 @@ mod tests {
         for refusal in [
             Refusal::AcquirerNotAllowed,
             Refusal::IssuerResting,
+            Refusal::NumbersFull,
             Refusal::RateExceeded,
             Refusal::QueuedTooLong,
             Refusal::SignedOff,

@@ -98,8 +98,13 @@ impl JournalConfig {
             .iter()
             .map(|group| group.settings.forward.dead_letters_max)
             .sum();
+        let numbers = groups.iter().filter_map(|group| {
+            let numbers = group.settings.numbers.as_ref()?;
+            Some(numbers.kept_max)
+        });
         let room = [
             ("transactions_max", OPEN_BYTES, open),
+            ("issuer.numbers.kept_max", NUMBER_BYTES, numbers.sum()),
             ("issuer.forward.dead_letters_max", OPEN_BYTES, dead),
             ("failover.remembered_max", REMEMBERED_BYTES, remembered),
             (
@@ -140,6 +145,8 @@ impl JournalConfig {
 
 /// What a checkpoint writes of an open transaction, or for a place of something to be told.
 const OPEN_BYTES: usize = 512;
+/// And of a trace number of our own.
+const NUMBER_BYTES: usize = 128;
 /// And of a request that failed over.
 const REMEMBERED_BYTES: usize = 112;
 

@@ -3,6 +3,7 @@
 mod forward;
 mod health;
 mod journal;
+mod numbers;
 mod reconciliation;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ pub use self::forward::ForwardConfig;
 pub use self::health::HealthConfig;
 pub(crate) use self::journal::CheckedJournal;
 pub use self::journal::{JournalConfig, SyncName};
+pub use self::numbers::NumbersConfig;
 pub use self::reconciliation::ReconciliationConfig;
 
 /// The whole configuration. The default is the sandbox: `switch/switch.example.toml` shows it.
@@ -101,6 +103,8 @@ pub struct IssuerConfig {
     pub forward: ForwardConfig,
     /// When a link that hardly answers is rested.
     pub health: HealthConfig,
+    /// Trace numbers of the switch's own. Absent, those of acquirers travel unchanged.
+    pub numbers: Option<NumbersConfig>,
     /// Dialect, framing, deadline (`answer_timeout`) and limits of each link. The deadline must
     /// be shorter than what acquirers wait. Not named, an issuer link is `iso87-ascii-binmap`,
     /// signs on and sends echo tests after a minute of silence.
@@ -250,6 +254,7 @@ impl Default for IssuerConfig {
             transactions_max: settings.transactions_max,
             forward: ForwardConfig::default(),
             health: HealthConfig::default(),
+            numbers: None,
             link: default_issuer_link(),
         }
     }
@@ -405,8 +410,10 @@ impl Config {
         let remembered = self.failover.remembered_max;
         let check = |journal: &JournalConfig| journal.check(&groups, remembered, &totals);
         let journal = self.journal.as_ref().map(check);
+        let journal = journal.transpose()?;
+        numbers::check_kept(&groups, journal.as_ref())?;
         Ok(Checked {
-            journal: journal.transpose()?,
+            journal,
             listeners,
             groups,
             routes: Arc::new(routes),
@@ -572,6 +579,7 @@ impl IssuerConfig {
             place: place(),
             error,
         })?;
+        let numbers = self.numbers.as_ref().map(|numbers| numbers.check(place));
         Ok(CheckedGroup {
             name: self.name.clone(),
             addresses: self.addresses.clone(),
@@ -589,6 +597,7 @@ impl IssuerConfig {
                     .max(1),
                 forward: self.forward.check(place)?,
                 health: self.health.check(place)?,
+                numbers: numbers.transpose()?,
             },
             link,
         })

@@ -24,6 +24,9 @@ impl Outbound {
             request.choices.first().filter(|_| kept)
         });
         match group {
+            Some(group) if let Some(refusal) = self.unnumbered(now, group, first) => {
+                self.refuse_all(&requests, refusal);
+            }
             Some(group) if self.has_room(group) => self.keep(now, requests, group, false),
             Some(_) => self.refuse_all(&requests, Refusal::Overloaded),
             None => self.refuse_all(&requests, refusal),
@@ -54,6 +57,7 @@ impl Outbound {
         self.remember_originals(now, &request, group);
         let answer = request.accept().message;
         self.count(now, &request, &answer, ResponseCode::APPROVED);
+        self.number(now, group, &mut request);
         // What may not be kept goes.
         drop(request.take_message());
         let mut message = request.message;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::forward::ForwardSettings;
 use super::health::{Health, HealthSettings, Outcome, Rank, Turn};
+use super::numbers::NumberSettings;
 use super::pace::Pace;
 use crate::outbound::Token;
 use crate::route::GroupId;
@@ -48,6 +49,8 @@ pub struct GroupSettings {
     pub forward: ForwardSettings,
     /// When a link that answers too little is rested.
     pub health: HealthSettings,
+    /// Where its requests get trace numbers of the switch's own.
+    pub numbers: Option<NumberSettings>,
 }
 
 impl GroupSettings {
@@ -65,6 +68,7 @@ impl Default for GroupSettings {
             answer_timeout: Duration::from_secs(10),
             forward: ForwardSettings::default(),
             health: HealthSettings::default(),
+            numbers: None,
         }
     }
 }

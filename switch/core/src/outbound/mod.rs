@@ -24,6 +24,7 @@ mod advice;
 mod forward;
 mod group;
 mod health;
+mod numbers;
 mod pace;
 mod place;
 mod reckon;
@@ -46,11 +47,13 @@ pub(crate) use self::reversal::OF_THE_ORIGINAL;
 pub use self::forward::{DeadLetter, ForwardSettings};
 pub use self::group::{Balance, GroupSettings, LinkId};
 pub use self::health::{Cause, Counts, Grade, HealthSettings, Turn};
+pub use self::numbers::NumberSettings;
 pub use self::whereabouts::MemorySettings;
 
 use self::forward::{Forward, Told};
 use self::group::{Group, Tried};
 use self::health::Outcome;
+use self::numbers::Numbers;
 use self::store::Store;
 use self::whereabouts::Whereabouts;
 use crate::reconcile::{Book, TotalsSettings};
@@ -158,6 +161,7 @@ pub struct Outbound {
     undos: KeyMap<Weak<Undo>>,
     undos_swept_above: usize,
     whereabouts: Whereabouts,
+    numbers: Numbers,
     store: Store,
     book: Book,
     outputs: VecDeque<Output>,
@@ -198,6 +202,7 @@ impl Outbound {
             undos: KeyMap::default(),
             undos_swept_above: UNDOS_SWEPT_ABOVE,
             whereabouts: Whereabouts::new(settings.memory),
+            numbers: Numbers::new(each()),
             store: Store::default(),
             book: Book::new(settings.totals),
             outputs: VecDeque::new(),
@@ -318,7 +323,7 @@ impl Outbound {
     }
 
     /// The issuer answered.
-    pub fn handle_answer(&mut self, now: Now, token: Token, answer: Message) {
+    pub fn handle_answer(&mut self, now: Now, token: Token, mut answer: Message) {
         let code = response_code(&answer);
         match token {
             Token::Request(id) => {
@@ -326,6 +331,7 @@ impl Outbound {
                 let Some(in_flight) = self.take_sent(now, id, outcome) else {
                     return;
                 };
+                self.numbers.receive(&in_flight, &mut answer);
                 if let Some(group) = self.groups.get_mut(&in_flight.link.group) {
                     let admitted = in_flight.request.admitted;
                     let waited = now.instant.saturating_duration_since(admitted);
@@ -449,7 +455,7 @@ impl Outbound {
     fn send(&mut self, now: Now, mut request: Box<Request>, link: LinkId) {
         let id = self.next_token;
         self.next_token = id.wrapping_add(1);
-        let message = request.take_message();
+        let message = self.numbered(now, link.group, &mut request);
         self.by_key.insert(request.key, id);
         self.close_originals(&request);
         let elsewhere = self.enter(now, &request, link, id);
@@ -509,7 +515,7 @@ impl Outbound {
         }
     }
 
-    fn handle_request_unsent(&mut self, now: Now, id: u64, message: Message, refusal: Refusal) {
+    fn handle_request_unsent(&mut self, now: Now, id: u64, unsent: Message, refusal: Refusal) {
         let Some(mut in_flight) = self.take(id) else {
             return;
         };
@@ -527,6 +533,7 @@ impl Outbound {
             | Refusal::NoSuchIssuer
             | Refusal::NoRoute
             | Refusal::IssuerResting
+            | Refusal::NumbersFull
             | Refusal::RateExceeded
             | Refusal::QueuedTooLong
             | Refusal::FailoverFull
@@ -546,6 +553,8 @@ impl Outbound {
                     in_flight.tried = Tried::default();
                 }
                 (in_flight.link, in_flight.sent) = (link, now.instant);
+                let request = &mut in_flight.request;
+                let message = self.numbered_again(now, (left.group, link.group), unsent, request);
                 if in_flight.request.moves_money() {
                     self.store.sent(id, link.group, &in_flight.request.message);
                 }
@@ -721,10 +730,11 @@ impl Outbound {
             }
             // A group that is up has a link to choose: what is taken to be sent is sent.
             while group.is_up()
-                && let Some((letter, message)) = self.forward.next_to_send(now, *id)
+                && let Some((letter, mut message)) = self.forward.next_to_send(now, *id)
                 && let Some(place) = group.choose_for_reversal()
             {
                 group.gave(now, place, Token::Letter(letter));
+                self.numbers.send(*id, &mut message);
                 self.outputs.push_back(Output::Send {
                     link: LinkId { group: *id, place },
                     token: Token::Letter(letter),

@@ -52,6 +52,9 @@ impl Outbound {
             {
                 return Err(Refusal::FailoverFull);
             }
+            if let Some(unnumbered) = self.numbers.refusal(now, id, request) {
+                return Err(unnumbered);
+            }
             let letters = self.forward.places(id);
             if let Some(group) = self.groups.get_mut(&id) {
                 if !group.is_up() {

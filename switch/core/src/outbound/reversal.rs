@@ -4,10 +4,12 @@ use iso8583::element::{OriginalData, ResponseCode, transmission_time};
 use iso8583::session::Now;
 use iso8583::{Message, Mti};
 
-/// What a reversal repeats of its original (domain §2.2); DE 11 as well: the switch has no trace
-/// numbers of its own, and the class tells the two apart.
-pub(crate) const OF_THE_ORIGINAL: [u8; 18] = [
-    2, 3, 4, 11, 12, 13, 15, 18, 22, 23, 25, 32, 33, 37, 38, 41, 42, 49,
+use super::numbers::SLOT;
+
+/// What a reversal repeats of its original (domain §2.2); DE 11 as well: the class tells the two
+/// apart. Of one that was sent under a trace number of the switch's own, that too.
+pub(crate) const OF_THE_ORIGINAL: [u8; 19] = [
+    2, 3, 4, 11, 12, 13, 15, 18, 22, 23, 25, 32, 33, 37, 38, 41, 42, 49, SLOT,
 ];
 
 /// 0420 with DE 39 the reason and DE 90 the original.

@@ -14,7 +14,7 @@ use super::forward::{Letter, Origin};
 use super::group::Group;
 use super::{ForwardEvent, Outbound, Output, reversal};
 use crate::reconcile::Step;
-use crate::record::{BootId, Records, Recovered, Unknown};
+use crate::record::{BootId, Numbered, Records, Recovered, Unknown};
 use crate::refusal::Refusal;
 use crate::request::reference;
 use crate::route::GroupId;
@@ -80,6 +80,12 @@ impl Store {
     pub(super) fn counted(&mut self, step: &Step) {
         if self.run.is_some() {
             step.write(self.records.of_totals());
+        }
+    }
+
+    pub(super) fn numbered(&mut self, numbered: &Numbered) {
+        if self.run.is_some() {
+            self.records.numbered(numbered);
         }
     }
 
@@ -154,6 +160,9 @@ impl Outbound {
         self.forward.begin_at(recovered.next_id);
         self.whereabouts.restore(now, recovered.elsewhere);
         self.store.unknown = recovered.unknown;
+        for numbered in &recovered.numbers {
+            self.numbers.recover(numbered);
+        }
         self.store.run = Some(Run { boot, names });
         if let Some(book) = recovered.book {
             self.book.adopt(book);
@@ -182,6 +191,9 @@ impl Outbound {
         let names = run.names.iter().map(|(id, name)| (*id, name.as_str()));
         let records = &mut self.store.records;
         records.begun(run.boot, names);
+        for numbered in self.numbers.each() {
+            records.numbered(&numbered);
+        }
         for (id, in_flight) in &self.in_flight {
             if in_flight.request.moves_money() {
                 records.sent(*id, in_flight.link.group, &in_flight.request.message);

@@ -6,6 +6,7 @@
 mod advice;
 mod failover;
 mod health;
+mod numbers;
 mod reckon;
 mod store;
 mod undelivered;
