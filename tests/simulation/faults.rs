@@ -154,6 +154,11 @@ impl Plan {
         }
     }
 
+    /// Do issuers get trace numbers of the switch's own?
+    pub(crate) const fn numbered(&self) -> bool {
+        self.acquirers == 2
+    }
+
     pub(crate) fn acquirer(&self, place: usize) -> Party {
         let sends_max = self.sends_max.get(place).copied();
         sends_max.map_or(Party::Terminal, |sends_max| Party::Van { sends_max })

@@ -16,9 +16,9 @@ use iso8583::session::{self, Refused, Session, Settings};
 use jiff::tz::Offset;
 use switch_core::{
     Admission, Answer, BootId, CardRange, Conditions, ConnectionId, ForwardSettings, GroupId,
-    GroupSettings, HealthSettings, Inbound, LinkId, MemorySettings, NotRecords, Outbound,
-    OutboundSettings, Output, PageId, Recovered, Refusal, Replay, RouteTable, Rule, Token, Totals,
-    TotalsSettings, Undo,
+    GroupSettings, HealthSettings, Inbound, LinkId, MemorySettings, NotRecords, NumberSettings,
+    Outbound, OutboundSettings, Output, PageId, Recovered, Refusal, Replay, RouteTable, Rule,
+    Token, Totals, TotalsSettings, Undo,
 };
 
 use crate::disk::{Crash, Disk};
@@ -29,6 +29,8 @@ use crate::stage::{Event, Stage, words};
 pub(crate) struct Switch {
     groups: Vec<(GroupId, GroupSettings)>,
     cramped: bool,
+    /// Everything is synced before anything of it leaves.
+    numbered: bool,
     routes: RouteTable,
     pub(crate) disk: Disk,
     boot: BootId,
@@ -91,6 +93,7 @@ impl Switch {
                     outcomes_min: if plan.cramped { 3 } else { 20 },
                     ..HealthSettings::default()
                 },
+                numbers: plan.numbered().then(NumberSettings::default),
                 ..GroupSettings::default()
             };
             (GroupId(place), settings)
@@ -105,6 +108,7 @@ impl Switch {
         Self {
             groups: (0..issuers).map(group).collect(),
             cramped: plan.cramped,
+            numbered: plan.numbered(),
             routes: RouteTable::new(&[rule], issuers).expect("one rule"),
             disk: Disk::default(),
             boot: [0; 16],
@@ -412,6 +416,9 @@ impl Switch {
             self.disk.forget_before(self.disk.written());
             self.disk.write(running.outbound.records());
             running.marks.0 = running.outbound.records_written();
+        }
+        if self.numbered {
+            self.disk.synced(self.disk.written());
         }
         if stage.plants(Planted::AnsweredUnstored) {
             running.outbound.handle_stored(now, running.marks.0);
