@@ -93,7 +93,7 @@ pub struct LedgerConfig {
     /// day and a night lets trace numbers come again as duplicates of nothing.
     #[serde(with = "humantime_serde")]
     pub duplicate_window: Duration,
-    /// Keys remembered at most, about 300 bytes each; at the bound new money requests get 96,
+    /// Keys remembered at most, about 190 bytes each; at the bound new money requests get 96,
     /// reversals not before an eighth more.
     pub duplicate_keys_max: usize,
     /// How long a pre-authorization holds money.
@@ -202,12 +202,17 @@ impl Config {
             ("office.body_bytes_max", self.office.body_bytes_max),
             ("ledger.queue_batches_max", self.ledger.queue_batches_max),
             ("ledger.group_requests_max", self.ledger.group_requests_max),
-            ("ledger.duplicate_keys_max", self.ledger.duplicate_keys_max),
             ("ledger.lines_per_card", self.ledger.lines_per_card),
-            ("ledger.cards_max", self.ledger.cards_max),
         ];
         for (option, value) in at_least_one {
             in_range(option, value, 1, COUNT_MAX)?;
+        }
+        let numbered = [
+            ("ledger.duplicate_keys_max", self.ledger.duplicate_keys_max),
+            ("ledger.cards_max", self.ledger.cards_max),
+        ];
+        for (option, value) in numbered {
+            in_range(option, value, 1, NUMBERED_MAX)?;
         }
         let amounts = [
             ("product.purchase_max", self.product.purchase_max),
@@ -378,6 +383,8 @@ impl Default for ProductConfig {
 /// Groups are synced when they are written; this only looks after room.
 const TEND_EVERY: Duration = Duration::from_millis(500);
 const COUNT_MAX: u64 = 1 << 32;
+/// What is numbered has numbers of 32 bits, and of keys an eighth more are kept.
+const NUMBERED_MAX: u64 = 1 << 31;
 const AMOUNT_MAX: u64 = 999_999_999_999;
 
 #[cfg(test)]

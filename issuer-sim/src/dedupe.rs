@@ -2,15 +2,17 @@
 //! answer and a reversal finds its original.
 //!
 //! A key is never forgotten inside the window; at the configured bound new money requests are
-//! refused instead (96). One key takes about 300 bytes: its entry in a ring, oldest first, and its
-//! places in two maps.
+//! refused instead (96). One key takes about 190 bytes: its entry in a list, oldest first, and its
+//! places in two indices. Neither is ever copied as a whole, so that a decision takes a few
+//! milliseconds of work at most, however many keys there are.
 
-use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::card::CardIndex;
+use crate::chunks::Chunks;
 use crate::clock::Timestamp;
+use crate::index::Index;
 use crate::record::Effect;
 use crate::request::Fingerprint;
 use crate::trace::{Acquirer, Forwarder, Key};
@@ -120,11 +122,12 @@ pub enum Seen {
 #[derive(Clone, Debug)]
 pub struct Duplicates {
     limits: Limits,
-    entries: VecDeque<Entry>,
-    /// Number of the oldest entry; entries are numbered in order of arrival.
-    first: u64,
-    by_key: HashMap<Key, u64>,
-    by_second: HashMap<Key, u64>,
+    entries: Chunks<Entry>,
+    /// Number of the oldest entry; entries are numbered in order of arrival, and after the last
+    /// number there is comes the first again.
+    first: u32,
+    by_key: Index,
+    by_second: Index,
 }
 
 impl PartialEq for Duplicates {
@@ -142,10 +145,10 @@ impl Duplicates {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            entries: VecDeque::new(),
+            entries: Chunks::default(),
             first: 0,
-            by_key: HashMap::new(),
-            by_second: HashMap::new(),
+            by_key: Index::default(),
+            by_second: Index::default(),
         }
     }
 
@@ -170,8 +173,8 @@ impl Duplicates {
     /// Has this request been seen?
     #[must_use]
     pub fn look(&self, key: Key, second: Option<Key>, fingerprint: Fingerprint) -> Seen {
-        let by_second = || second.and_then(|second| self.at(*self.by_second.get(&second)?));
-        match (self.get(key), by_second()) {
+        let by_second = second.and_then(|second| self.get_by_second(second));
+        match (self.get(key), by_second) {
             (Some(entry), _) => match &entry.outcome {
                 Outcome::Answered(answered)
                     if answered.fingerprint == fingerprint && !answered.reversed =>
@@ -191,23 +194,22 @@ impl Duplicates {
     /// The entry under a duplicate key.
     #[must_use]
     pub fn get(&self, key: Key) -> Option<&Entry> {
-        self.at(*self.by_key.get(&key)?)
+        self.at(self.number(key)?)
     }
 
     /// The entry under a duplicate key, else under a second key.
     #[must_use]
     pub fn find(&self, key: Key, second: Option<Key>) -> Option<&Entry> {
-        self.get(key)
-            .or_else(|| self.at(*self.by_second.get(&second?)?))
+        self.get(key).or_else(|| self.get_by_second(second?))
     }
 
     /// Remembers a transaction. A key already there keeps its first entry.
     pub fn insert(&mut self, entry: Entry) {
-        if self.by_key.contains_key(&entry.key) {
+        if self.number(entry.key).is_some() {
             return;
         }
         let found = match entry.second {
-            Some(second) => Found::by_both(!self.by_second.contains_key(&second)),
+            Some(second) => Found::by_both(self.get_by_second(second).is_none()),
             None => Found::ByKey,
         };
         self.restore(entry, found);
@@ -215,27 +217,37 @@ impl Duplicates {
 
     /// Puts back what [`entries`](Self::entries) gave, in its order.
     pub fn restore(&mut self, entry: Entry, found: Found) {
-        let number = self.first + u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
-        self.by_key.insert(entry.key, number);
-        if let (Some(second), Found::ByBoth) = (entry.second, found) {
-            self.by_second.insert(second, number);
+        // `Limits::keys_max` keeps it below.
+        let place = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let number = self.first.wrapping_add(place);
+        let (key, second) = (entry.key, entry.second);
+        self.entries.push(entry);
+        let (entries, first) = (&self.entries, self.first);
+        let of = |number: u32| entries.get(position(first, number));
+        self.by_key
+            .insert(&key.0, number, |number| Some(of(number)?.key.0));
+        if let (Some(second), Found::ByBoth) = (second, found) {
+            self.by_second
+                .insert(&second.0, number, |number| Some(of(number)?.second?.0));
         }
-        self.entries.push_back(entry);
     }
 
-    /// Makes room for so many at once, which spares the maps from growing step by step.
+    /// Makes room for so many at once, which spares the indices from growing step by step.
     pub fn reserve(&mut self, entries: usize) {
-        self.entries.reserve(entries);
-        self.by_key.reserve(entries);
-        self.by_second.reserve(entries);
+        let (kept, first) = (&self.entries, self.first);
+        let of = |number: u32| kept.get(position(first, number));
+        self.by_key
+            .reserve(entries, |number| Some(of(number)?.key.0));
+        self.by_second
+            .reserve(entries, |number| Some(of(number)?.second?.0));
     }
 
     /// All that is remembered, oldest first, and by which keys it is found.
     pub fn entries(&self) -> impl Iterator<Item = (&Entry, Found)> {
-        (self.first..).zip(&self.entries).map(|(number, entry)| {
-            let second = entry.second;
-            let by_second = second.is_some_and(|it| self.by_second.get(&it) == Some(&number));
-            (entry, Found::by_both(by_second))
+        self.entries.iter().map(|entry| {
+            let by_second = entry.second.and_then(|second| self.get_by_second(second));
+            let found = by_second.is_some_and(|found| found.key == entry.key);
+            (entry, Found::by_both(found))
         })
     }
 
@@ -259,32 +271,44 @@ impl Duplicates {
         while let Some(entry) = self.entries.front()
             && entry.at.after(self.limits.window) < now
         {
-            self.by_key.remove(&entry.key);
-            if let Some(second) = entry.second
-                && self.by_second.get(&second) == Some(&self.first)
-            {
-                self.by_second.remove(&second);
+            self.by_key.remove(&entry.key.0, self.first);
+            if let Some(second) = entry.second {
+                self.by_second.remove(&second.0, self.first);
             }
             self.entries.pop_front();
-            self.first += 1;
+            self.first = self.first.wrapping_add(1);
         }
     }
 
     fn answered_mut(&mut self, key: Key) -> Option<&mut Answered> {
-        let place = self.position(*self.by_key.get(&key)?)?;
+        let place = position(self.first, self.number(key)?);
         match &mut self.entries.get_mut(place)?.outcome {
             Outcome::Answered(answered) => Some(answered),
             Outcome::Tombstone | Outcome::Charged { .. } => None,
         }
     }
 
-    fn at(&self, number: u64) -> Option<&Entry> {
-        self.entries.get(self.position(number)?)
+    fn number(&self, key: Key) -> Option<u32> {
+        let has_it = |number| self.at(number).is_some_and(|entry| entry.key == key);
+        self.by_key.find(&key.0, has_it)
     }
 
-    fn position(&self, number: u64) -> Option<usize> {
-        usize::try_from(number.checked_sub(self.first)?).ok()
+    fn get_by_second(&self, second: Key) -> Option<&Entry> {
+        let has_it = |number| {
+            let entry = self.at(number);
+            entry.is_some_and(|entry| entry.second == Some(second))
+        };
+        self.at(self.by_second.find(&second.0, has_it)?)
     }
+
+    fn at(&self, number: u32) -> Option<&Entry> {
+        self.entries.get(position(self.first, number))
+    }
+}
+
+/// Where the entry of that number is.
+fn position(first: u32, number: u32) -> usize {
+    usize::try_from(number.wrapping_sub(first)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -377,6 +401,12 @@ mod tests {
         memory.forget_before(Timestamp::from_millis(60_000));
         assert!(memory.is_empty());
         assert!(memory.by_key.is_empty() && memory.by_second.is_empty());
+    }
+
+    #[test]
+    fn an_entry_has_at_most_160_bytes() {
+        // And two places in an index, of five to twelve bytes each: `duplicate_keys_max` says so.
+        assert!(size_of::<Entry>() <= 160, "{}", size_of::<Entry>());
     }
 
     #[test]

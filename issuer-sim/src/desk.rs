@@ -81,6 +81,7 @@ impl Desk {
             store: Box::new(store),
             group: Group::default(),
             room: Room::Ample,
+            keys_full: false,
             frozen: false,
             answers: metrics::Answers::default(),
             counters: metrics::Group::default(),
@@ -188,6 +189,8 @@ struct Clerk {
     group: Group,
     /// As of the beginning of the group.
     room: Room,
+    /// The same of the memory of keys.
+    keys_full: bool,
     frozen: bool,
     answers: metrics::Answers,
     counters: metrics::Group,
@@ -207,6 +210,7 @@ impl Clerk {
         while let Ok(first) = queue.recv() {
             let now = Now::from_clock(self.books.newest());
             self.look_at_room();
+            self.look_at_keys();
             let mut decided = self.expire(now).and_then(|()| self.take(first, now));
             while decided.is_ok()
                 && self.group.requests < group_requests_max
@@ -239,6 +243,24 @@ impl Clerk {
             Room::Ample => info!("the disk has room again"),
         }
         metrics::disk_nearly_full(room == Room::ForReversals);
+    }
+
+    fn look_at_keys(&mut self) {
+        let full = self.books.keys_are_full();
+        if full == self.keys_full {
+            return;
+        }
+        self.keys_full = full;
+        if full {
+            let keys = self.books.keys_len();
+            error!(
+                keys,
+                "duplicate_keys_max is reached: new money requests get 96"
+            );
+        } else {
+            info!("there is room for new keys again");
+        }
+        metrics::keys_full(full);
     }
 
     fn expire(&mut self, now: Now) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::card::CardIndex;
+use crate::chunks::Chunks;
 use crate::clock::Timestamp;
 use crate::money::{Minor, Overflow};
 use crate::trace::{Acquirer, Text};
@@ -109,7 +110,7 @@ impl Funds {
 /// All accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    cards: Vec<Funds>,
+    cards: Chunks<Funds>,
     others: BTreeMap<Account, Minor>,
 }
 
@@ -205,7 +206,7 @@ impl Ledger {
     /// [`Overflow`] where a sum leaves the range of 64 bits.
     pub fn trial_balance(&self) -> Result<TrialBalance, Overflow> {
         let mut sums = TrialBalance::default();
-        for funds in &self.cards {
+        for funds in self.cards.iter() {
             sums.cards = sums.cards.plus(funds.balance)?;
             sums.held = sums.held.plus(funds.held)?;
             sums.cards_below_zero += u64::from(funds.balance < Minor::ZERO);

@@ -6,7 +6,7 @@
 //!
 //! # Layout
 //! PURE, told the time and given no socket, file or thread:
-//! - [`card`], [`money`], [`ledger`]: what there is
+//! - [`card`], [`money`], [`ledger`]: what there is; `chunks`, `index`: how much of it is kept
 //! - [`trace`], [`request`], [`answer`], [`refusal`]: what is asked and said
 //! - [`authorize`], [`reverse`], [`dedupe`]: how it is decided
 //! - [`books`]: all of it together; [`record`]: what changes it
@@ -28,6 +28,7 @@ pub mod answer;
 pub mod authorize;
 pub mod books;
 pub mod card;
+mod chunks;
 mod cli;
 pub mod clock;
 pub mod config;
@@ -37,6 +38,7 @@ pub mod faults;
 pub mod handler;
 pub mod host;
 pub mod hsm;
+mod index;
 mod inspect;
 #[cfg(test)]
 mod kit;

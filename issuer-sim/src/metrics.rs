@@ -21,6 +21,7 @@ const SUSPENSE: &str = "issuer_suspense_postings_total";
 const HOLDS_EXPIRED: &str = "issuer_holds_expired_total";
 const REVERSALS_TOO_OLD: &str = "issuer_reversals_too_old_total";
 const KEYS: &str = "issuer_duplicate_keys";
+const KEYS_FULL: &str = "issuer_duplicate_keys_full";
 const FROZEN: &str = "issuer_frozen";
 const DISK_NEARLY_FULL: &str = "issuer_disk_nearly_full";
 const SNAPSHOTS: &str = "issuer_snapshots_total";
@@ -54,6 +55,10 @@ pub fn describe() {
         "Reversals answered 25: original not found and older than the memory"
     );
     describe_gauge!(KEYS, "Keys remembered for repeats and reversals");
+    describe_gauge!(
+        KEYS_FULL,
+        "1 while duplicate_keys_max is reached: new money requests get 96"
+    );
     describe_gauge!(
         FROZEN,
         "1 after the journal failed: nothing is decided any more"
@@ -132,6 +137,10 @@ pub(crate) fn frozen() {
 
 pub(crate) fn disk_nearly_full(nearly_full: bool) {
     gauge!(DISK_NEARLY_FULL).set(f64::from(u8::from(nearly_full)));
+}
+
+pub(crate) fn keys_full(full: bool) {
+    gauge!(KEYS_FULL).set(f64::from(u8::from(full)));
 }
 
 pub(crate) fn snapshot_made() {

@@ -50,7 +50,7 @@ impl Books {
 
     fn apply_issue(&mut self, new: &NewCard) -> Result<(), Inconsistent> {
         let index = self.new_index(new.id, new.pan_key)?;
-        self.cards.push(Card {
+        let card = Card {
             id: new.id,
             pan_key: new.pan_key,
             sealed_pan: new.sealed_pan.clone(),
@@ -61,16 +61,15 @@ impl Books {
             tries: 0,
             holds: std::collections::BTreeSet::new(),
             lines: std::collections::VecDeque::new(),
-        });
-        self.by_pan.insert(new.pan_key, index);
-        self.by_id.insert(new.id, index);
+        };
+        self.add_card(index, card);
         self.ledger.open_card();
         Ok(())
     }
 
     /// The place of the next card, if no other has its number or name.
     pub(super) fn new_index(&self, id: CardId, pan: PanKey) -> Result<CardIndex, Inconsistent> {
-        if self.by_pan.contains_key(&pan) || self.by_id.contains_key(&id) {
+        if self.index_of_pan(pan).is_some() || self.index_of_id(id).is_some() {
             return Err(Inconsistent::CardTwice);
         }
         let index = u32::try_from(self.cards.len()).map_err(|_| Inconsistent::CardTwice)?;

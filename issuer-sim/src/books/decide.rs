@@ -384,7 +384,7 @@ impl Books {
 
     fn named_card(&self, request: &Request) -> Option<CardIndex> {
         match request.card {
-            CardNumber::Found(key) => self.by_pan.get(&key).copied(),
+            CardNumber::Found(key) => self.index_of_pan(key),
             CardNumber::WrongCheckDigit(_) | CardNumber::Absent => None,
         }
     }

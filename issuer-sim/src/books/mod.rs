@@ -18,8 +18,10 @@ use thiserror::Error;
 
 use crate::answer::ApprovalCode;
 use crate::card::{Card, CardId, CardIndex, PanKey, Rules};
+use crate::chunks::Chunks;
 use crate::clock::Timestamp;
-use crate::dedupe::{Duplicates, Limits};
+use crate::dedupe::{Duplicates, Limits, Purpose};
+use crate::index::Index;
 use crate::ledger::{Ledger, PostingError};
 use crate::money::{Minor, Overflow};
 use crate::trace::{Forwarder, Key};
@@ -44,12 +46,12 @@ pub struct Policy {
 }
 
 /// Cards, ledger, holds and the memory of requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Books {
     policy: Policy,
-    cards: Vec<Card>,
-    by_pan: HashMap<PanKey, CardIndex>,
-    by_id: HashMap<CardId, CardIndex>,
+    cards: Chunks<Card>,
+    by_pan: Index,
+    by_id: Index,
     ledger: Ledger,
     duplicates: Duplicates,
     holds: HashMap<Key, Hold>,
@@ -63,6 +65,15 @@ pub struct Books {
     /// Time of the newest record.
     newest: Timestamp,
 }
+
+impl PartialEq for Books {
+    /// What they hold; how it is found follows from that.
+    fn eq(&self, other: &Self) -> bool {
+        self.policy == other.policy && self.parts().eq(other.parts())
+    }
+}
+
+impl Eq for Books {}
 
 /// Money held for a pre-authorization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,9 +119,9 @@ impl Books {
     pub fn new(policy: Policy) -> Self {
         Self {
             policy,
-            cards: Vec::new(),
-            by_pan: HashMap::new(),
-            by_id: HashMap::new(),
+            cards: Chunks::default(),
+            by_pan: Index::default(),
+            by_id: Index::default(),
             ledger: Ledger::default(),
             duplicates: Duplicates::new(policy.limits),
             holds: HashMap::new(),
@@ -140,10 +151,44 @@ impl Books {
         self.duplicates.len()
     }
 
+    /// Is there no room for the keys of new money requests?
+    #[must_use]
+    pub fn keys_are_full(&self) -> bool {
+        self.duplicates.is_full(Purpose::Request)
+    }
+
     /// Time of the newest record: no later one may be older.
     #[must_use]
     pub const fn newest(&self) -> Timestamp {
         self.newest
+    }
+
+    fn index_of_pan(&self, pan: PanKey) -> Option<CardIndex> {
+        let has_it = |index| {
+            let card = self.card(CardIndex(index));
+            card.is_some_and(|card| card.pan_key == pan)
+        };
+        self.by_pan.find(&pan.0, has_it).map(CardIndex)
+    }
+
+    fn index_of_id(&self, id: CardId) -> Option<CardIndex> {
+        let has_it = |index| {
+            self.card(CardIndex(index))
+                .is_some_and(|card| card.id == id)
+        };
+        self.by_id.find(&id.0, has_it).map(CardIndex)
+    }
+
+    /// Adds the card of the next index.
+    fn add_card(&mut self, index: CardIndex, card: Card) {
+        let (pan, id) = (card.pan_key, card.id);
+        self.cards.push(card);
+        let cards = &self.cards;
+        let of = |index: u32| cards.get(CardIndex(index).position());
+        self.by_pan
+            .insert(&pan.0, index.0, |index| Some(of(index)?.pan_key.0));
+        self.by_id
+            .insert(&id.0, index.0, |index| Some(of(index)?.id.0));
     }
 
     fn card(&self, index: CardIndex) -> Option<&Card> {

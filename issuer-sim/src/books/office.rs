@@ -126,7 +126,7 @@ impl Books {
         card: NewCard,
         now: Now,
     ) -> Result<Result<Record, IssueRefusal>, Inconsistent> {
-        if self.by_pan.contains_key(&card.pan_key) || self.by_id.contains_key(&card.id) {
+        if self.new_index(card.id, card.pan_key).is_err() {
             return Ok(Err(IssueRefusal::Taken));
         }
         if self.cards.len() >= self.policy.cards_max {
@@ -145,7 +145,7 @@ impl Books {
         charge: impl FnOnce(CardIndex) -> Charge,
         now: Now,
     ) -> Result<Result<(Option<Record>, Charged), ChargeRefusal>, Inconsistent> {
-        let Some(index) = self.by_id.get(&id).copied() else {
+        let Some(index) = self.index_of_id(id) else {
             return Ok(Err(ChargeRefusal::NoSuchCard));
         };
         let charge = charge(index);
@@ -176,7 +176,7 @@ impl Books {
         status: Status,
         now: Now,
     ) -> Result<Result<Option<Record>, StatusRefusal>, Inconsistent> {
-        let Some(card) = self.by_id.get(&id).copied() else {
+        let Some(card) = self.index_of_id(id) else {
             return Ok(Err(StatusRefusal::NoSuchCard));
         };
         match self.card(card).map(|card| card.status) {
@@ -193,7 +193,7 @@ impl Books {
     /// # Errors
     /// [`Inconsistent`] where the books contradict themselves.
     pub fn reset_tries(&mut self, id: CardId, now: Now) -> Result<Option<Record>, Inconsistent> {
-        match self.by_id.get(&id).copied() {
+        match self.index_of_id(id) {
             Some(card) => self.record(Event::TriesReset { card }, now).map(Some),
             None => Ok(None),
         }
@@ -202,7 +202,7 @@ impl Books {
     /// A card by its public name.
     #[must_use]
     pub fn view(&self, id: CardId) -> Option<CardView> {
-        let index = self.by_id.get(&id).copied()?;
+        let index = self.index_of_id(id)?;
         let card = self.card(index)?;
         Some(CardView {
             id,
@@ -218,14 +218,14 @@ impl Books {
     /// The public name of the card with this number.
     #[must_use]
     pub fn id_of(&self, pan: PanKey) -> Option<CardId> {
-        let index = self.by_pan.get(&pan).copied()?;
+        let index = self.index_of_pan(pan)?;
         self.card(index).map(|card| card.id)
     }
 
     /// Movements of a card, newest first: at most `limit`, of those before line `before`.
     #[must_use]
     pub fn lines(&self, id: CardId, before: Option<u64>, limit: usize) -> Option<Vec<Line>> {
-        let card = self.card(self.by_id.get(&id).copied()?)?;
+        let card = self.card(self.index_of_id(id)?)?;
         let newest_first = card.lines.iter().rev();
         Some(
             newest_first

@@ -52,7 +52,7 @@ impl Books {
             entries: count(self.duplicates.len()),
             holds: count(self.holds.len()),
         });
-        let cards = (0..).zip(&self.cards).map(|(index, card)| {
+        let cards = (0..).zip(self.cards.iter()).map(|(index, card)| {
             let card = Card {
                 holds: std::collections::BTreeSet::new(),
                 ..card.clone()
@@ -87,18 +87,12 @@ impl Books {
                 self.approvals = counts.approvals;
                 self.movements = counts.movements;
                 self.newest = counts.newest;
-                let cards = usize::try_from(counts.cards).unwrap_or_default();
-                self.cards.reserve(cards);
-                self.by_pan.reserve(cards);
-                self.by_id.reserve(cards);
                 let entries = usize::try_from(counts.entries).unwrap_or_default();
                 self.duplicates.reserve(entries);
             }
             Part::Card(card, funds) => {
                 let index = self.new_index(card.id, card.pan_key)?;
-                self.by_pan.insert(card.pan_key, index);
-                self.by_id.insert(card.id, index);
-                self.cards.push(*card);
+                self.add_card(index, *card);
                 self.ledger.restore_card(funds);
             }
             Part::Account(account, balance) => self.ledger.restore_account(account, balance),

@@ -198,7 +198,13 @@ impl Reader<'_> {
             balance: self.amount()?,
             held: self.amount()?,
         };
-        for _ in 0..self.number()? {
+        let lines = self.number()?;
+        // A growing list moves again and again; one line has more than 32 bytes, so this is no
+        // more than the bytes that are there can hold.
+        let fit = u32::try_from(self.0.len() / 32).unwrap_or(u32::MAX);
+        card.lines
+            .reserve_exact(usize::try_from(lines.min(fit)).unwrap_or_default());
+        for _ in 0..lines {
             card.lines.push_back(self.line()?);
         }
         Ok((card, funds))
