@@ -7,7 +7,7 @@ use crate::aims::Aim;
 use crate::targets::{Numbers, SWITCH, Target};
 
 /// How long memory may take to settle.
-const SETTLE_TIME: Duration = Duration::from_millis(500);
+const SETTLE_TIME: Duration = Duration::from_millis(200);
 const MEGABYTE: u64 = 1_000_000;
 const AIM_MEGABYTES: u64 = 200;
 

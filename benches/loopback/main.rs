@@ -85,7 +85,7 @@ const TESTED: [usize; 2] = [16, 200];
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     if let Some(role) = args.role {
-        roles::play(role, args.part)?;
+        roles::play(role, &args.part)?;
         return Ok(ExitCode::SUCCESS);
     }
     let fits = |filter: &String| "loopback".contains(filter);

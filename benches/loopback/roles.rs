@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -25,8 +26,11 @@ pub(crate) enum Role {
 }
 
 /// What the part is played with.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Part {
+    /// Where the switch keeps its journal.
+    #[arg(long, hide = true)]
+    folder: Option<PathBuf>,
     /// The responder's address, for switch and relay.
     #[arg(long, hide = true)]
     issuer: Option<SocketAddr>,
@@ -44,7 +48,7 @@ const ANY_OF_ALL: &str = "0.0.0.0:0";
 const CONNECTIONS_MAX: usize = 50_000;
 
 /// Plays a role until standard input ends: that is, until the starter is gone.
-pub(crate) fn play(role: Role, part: Part) -> anyhow::Result<()> {
+pub(crate) fn play(role: Role, part: &Part) -> anyhow::Result<()> {
     telemetry::start_logs("warn", telemetry::LogFormat::Text)?;
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -64,7 +68,11 @@ pub(crate) fn play(role: Role, part: Part) -> anyhow::Result<()> {
             .enable_all()
             .build()?
             .block_on(async { relay::run(listen(ANY).await?, issuer()?).await }),
-        Role::Switch => threads.enable_all().build()?.block_on(switch(issuer()?)),
+        Role::Switch => {
+            let folder = part.folder.as_deref().context("--folder is missing")?;
+            let runtime = threads.enable_all().build()?;
+            runtime.block_on(switch(issuer()?, folder))
+        }
     }
 }
 
@@ -74,16 +82,15 @@ async fn listen(address: &str) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-async fn switch(issuer: SocketAddr) -> anyhow::Result<()> {
+async fn switch(issuer: SocketAddr, folder: &Path) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
     // The sandbox's switch, with its VAN link alone, on ports and with a journal of its own.
-    let folder = tempfile::tempdir()?;
-    let key_file = folder.path().join("switch.key");
+    let key_file = folder.join("switch.key");
     switch::generate_key_file(&key_file)?;
     let mut config = Config {
         admin: ANY.to_owned(),
         journal: Some(JournalConfig {
-            folder: folder.path().join("journal"),
+            folder: folder.join("journal"),
             key_file,
             ..JournalConfig::default()
         }),

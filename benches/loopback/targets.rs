@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use benches::{Key, Template};
 use iso8583::Dialect;
+use tempfile::TempDir;
 
 use crate::connection::Connection;
 use crate::haproxy::Haproxy;
@@ -18,6 +19,7 @@ use crate::process::Process;
 pub(crate) struct Parties {
     // Before the responder, whom they would miss.
     switch: Process,
+    _switchs: TempDir,
     relay: Process,
     haproxy: Option<Haproxy>,
     responder: Process,
@@ -67,12 +69,17 @@ impl Parties {
         let port = responder.address.port();
         // An address each: from one address to one other there are 28,000 ports.
         let issuer = |place| SocketAddr::from(([127, 0, 0, place], port));
-        let before =
-            |role, place| Process::start(&["--role", role, "--issuer", &issuer(place).to_string()]);
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().to_str().context("a folder without a name")?;
+        let before = |role, place| {
+            let issuer = issuer(place).to_string();
+            Process::start(&["--role", role, "--issuer", &issuer, "--folder", path])
+        };
         Ok(Self {
             relay: before("relay", 2)?,
             haproxy: Haproxy::start(issuer(3), sockets / 2, haproxy_threads)?,
             switch: before("switch", 4)?,
+            _switchs: folder,
             responder,
             sockets,
         })
