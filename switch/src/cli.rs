@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::{Config, Switch};
 
@@ -79,6 +80,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
         telemetry::LogFormat::Text
     };
     telemetry::start_logs("info", format)?;
+    if let Err(too_few) = crate::files::allow(&config) {
+        warn!(%too_few, "not all connections can be taken");
+    }
     let metrics = telemetry::start_metrics()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -16,6 +16,7 @@ mod cli;
 pub mod config;
 mod dead_letters;
 mod directory;
+mod files;
 mod issuers;
 mod journal;
 mod latency;
