@@ -1,8 +1,10 @@
 //! Values of some elements of a message, as a key to find it again by.
 
 use core::fmt;
-use core::hash::{Hash, Hasher};
+use core::hash::{BuildHasher, Hash, Hasher};
 use std::collections::{HashMap, HashSet};
+
+use hashbrown::HashTable;
 
 use crate::message::Message;
 
@@ -18,6 +20,78 @@ pub struct FieldKey {
 pub type KeyMap<V> = HashMap<FieldKey, V, foldhash::fast::RandomState>;
 /// A set of keys, hashed in the same way.
 pub type KeySet = HashSet<FieldKey, foldhash::fast::RandomState>;
+
+/// Values found by keys that are kept elsewhere: with the values, mostly. Small, so that it stays
+/// at hand however many there are.
+#[derive(Clone)]
+pub struct KeyIndex<T> {
+    seed: foldhash::fast::RandomState,
+    /// Each with the hash of its key.
+    table: HashTable<(u64, T)>,
+}
+
+impl<T> Default for KeyIndex<T> {
+    fn default() -> Self {
+        Self {
+            seed: foldhash::fast::RandomState::default(),
+            table: HashTable::new(),
+        }
+    }
+}
+
+impl<T> KeyIndex<T> {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Are there none?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// The value of a key; `is` says whether a value is of that key, and is asked of few.
+    pub fn find(&self, key: &FieldKey, mut is: impl FnMut(&T) -> bool) -> Option<&T> {
+        if self.table.is_empty() {
+            return None;
+        }
+        let hash = self.seed.hash_one(key);
+        let found = self
+            .table
+            .find(hash, |(other, it)| *other == hash && is(it))?;
+        Some(&found.1)
+    }
+
+    /// Adds one. A key that is there already is not looked for.
+    pub fn insert(&mut self, key: &FieldKey, value: T) {
+        let hash = self.seed.hash_one(key);
+        self.table
+            .insert_unique(hash, (hash, value), |(hash, _)| *hash);
+    }
+
+    /// Takes the value of a key out, as [`KeyIndex::find`] finds it.
+    pub fn take(&mut self, key: &FieldKey, mut is: impl FnMut(&T) -> bool) -> Option<T> {
+        let hash = self.seed.hash_one(key);
+        let found = self
+            .table
+            .find_entry(hash, |(other, it)| *other == hash && is(it));
+        let ((_, value), _) = found.ok()?.remove();
+        Some(value)
+    }
+
+    /// Keeps those alone of which that holds.
+    pub fn retain(&mut self, mut holds: impl FnMut(&T) -> bool) {
+        self.table.retain(|(_, value)| holds(value));
+    }
+}
+
+impl<T> fmt::Debug for KeyIndex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyIndex({})", self.len())
+    }
+}
 
 impl FieldKey {
     /// Room for every value of DE 7, 11, 12, 13, 32, 37, 41 and 42 at its longest, each behind a
@@ -81,8 +155,19 @@ impl FieldKey {
         (class, values)
     }
 
+    #[inline]
     fn push_value(&mut self, value: &[u8]) {
-        self.push(&[u8::try_from(value.len()).unwrap_or(u8::MAX)]);
+        let len = u8::try_from(value.len()).unwrap_or(u8::MAX);
+        let rest = self.bytes.get_mut(usize::from(self.len)..);
+        if let Some([first, rest @ ..]) = rest
+            && let Some(to) = rest.get_mut(..value.len())
+        {
+            *first = len;
+            to.copy_from_slice(value);
+            self.len = self.len.saturating_add(len).saturating_add(1);
+            return;
+        }
+        self.push(&[len]);
         self.push(value);
     }
 
@@ -156,6 +241,27 @@ mod tests {
         assert_eq!(FieldKey::from_bytes(key.as_bytes()), Some(key));
         assert!(FieldKey::from_bytes(&[b'x'; FieldKey::MAX]).is_some());
         assert_eq!(FieldKey::from_bytes(&[b'x'; FieldKey::MAX + 1]), None);
+    }
+
+    #[test]
+    fn an_index_finds_the_value_that_says_it_is_of_the_key() {
+        let key = |number: u32| FieldKey::of_values(b'2', [&number.to_be_bytes()[..]]);
+        let keys: Vec<FieldKey> = (0..1_000).map(key).collect();
+        let mut index = KeyIndex::default();
+        for (number, key) in keys.iter().enumerate() {
+            index.insert(key, number);
+        }
+        let is = |key: &FieldKey, number: &usize| keys[*number] == *key;
+        for (number, key) in keys.iter().enumerate() {
+            assert_eq!(index.find(key, |it| is(key, it)), Some(&number));
+        }
+        assert_eq!(index.find(&keys[7], |_| false), None);
+        assert_eq!(index.find(&key(1_000), |it| is(&key(1_000), it)), None);
+        assert_eq!(index.take(&keys[7], |it| is(&keys[7], it)), Some(7));
+        assert_eq!(index.take(&keys[7], |it| is(&keys[7], it)), None);
+        index.retain(|number| *number < 5);
+        assert_eq!((index.len(), index.is_empty()), (5, false));
+        assert_eq!(index.find(&keys[4], |it| is(&keys[4], it)), Some(&4));
     }
 
     #[test]

@@ -126,7 +126,7 @@ pub use error::{
     PathError, PathErrorKind,
 };
 pub use iso8583_derive::TypedMessage;
-pub use key::{FieldKey, KeyMap, KeySet};
+pub use key::{FieldKey, KeyIndex, KeyMap, KeySet};
 pub use message::Message;
 pub use mti::{Class, Mti};
 pub use spec::Dialect;

@@ -1,6 +1,7 @@
 //! A message as values: MTI, header and data elements, independent of any dialect.
 
 use core::cell::RefCell;
+use std::sync::Mutex;
 
 use zeroize::{Zeroizing, zeroize_bytes};
 
@@ -45,20 +46,33 @@ struct Room {
 }
 
 thread_local! {
-    /// Empty, the one used last on top.
+    /// Empty rooms, the one used last on top.
     static SPARE: RefCell<Vec<Room>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How many rooms a thread keeps, and how long their values may have been.
-const SPARE_MAX: usize = 256;
+/// What a thread had too many of, for one that has none: messages end elsewhere than they begin.
+/// Whoever finds it locked goes on without.
+static SHARED: Mutex<Vec<Vec<Room>>> = Mutex::new(Vec::new());
+
+/// How many rooms a thread keeps, how often as many are shared, and how long their values may have
+/// been.
+const SPARE_MAX: usize = 128;
+const SHARED_MAX: usize = 16;
 const SPARE_BYTES_MAX: usize = 2_048;
 
 impl Room {
     fn new(fields: usize, bytes: usize) -> Self {
-        let spare = SPARE.try_with(|spare| spare.try_borrow_mut().ok()?.pop());
+        let spare = SPARE.try_with(|spare| {
+            let mut spare = spare.try_borrow_mut().ok()?;
+            if spare.is_empty() {
+                *spare = SHARED.try_lock().ok()?.pop()?;
+            }
+            spare.pop()
+        });
         let mut room = spare.ok().flatten().unwrap_or_default();
-        room.spans.reserve(fields);
-        room.values.reserve(bytes);
+        // All of one size, so that each has room for the next message.
+        room.spans.reserve(fields.max(FIELDS_CAPACITY));
+        room.values.reserve(bytes.max(VALUES_CAPACITY));
         room
     }
 }
@@ -75,20 +89,29 @@ impl Clone for Room {
 impl Drop for Room {
     fn drop(&mut self) {
         zeroize_bytes(&mut self.values);
-        if self.values.capacity() == 0 || self.values.capacity() > SPARE_BYTES_MAX {
+        let (mut spans, mut values) = (
+            core::mem::take(&mut self.spans),
+            core::mem::take(&mut self.values),
+        );
+        if !(1..=SPARE_BYTES_MAX).contains(&values.capacity()) {
             return;
         }
         // Fails only while the thread ends.
         let _ = SPARE.try_with(|spare| {
-            if let Ok(mut spare) = spare.try_borrow_mut()
-                && spare.len() < SPARE_MAX
+            let Ok(mut spare) = spare.try_borrow_mut() else {
+                return;
+            };
+            if spare.len() >= SPARE_MAX
+                && let Ok(mut shared) = SHARED.try_lock()
+                && shared.len() < SHARED_MAX
             {
-                self.spans.clear();
-                self.values.clear();
-                spare.push(Self {
-                    spans: core::mem::take(&mut self.spans),
-                    values: core::mem::take(&mut self.values),
-                });
+                let empty = Vec::with_capacity(SPARE_MAX);
+                shared.push(core::mem::replace(&mut *spare, empty));
+            }
+            if spare.len() < SPARE_MAX {
+                spans.clear();
+                values.clear();
+                spare.push(Self { spans, values });
             }
         });
     }
@@ -225,6 +248,21 @@ impl Message {
         }
     }
 
+    /// Makes these places of the bytes a message without fields came as its fields.
+    pub(crate) fn receive_all(
+        &mut self,
+        present: Bitmap,
+        places: impl Iterator<Item = core::ops::Range<usize>>,
+    ) {
+        let spans = places.filter_map(|place| {
+            let start = u32::try_from(place.start).ok()?;
+            let len = u32::try_from(place.len()).ok()?;
+            Some(Span { start, len })
+        });
+        self.room.spans.extend(spans);
+        self.present = present;
+    }
+
     /// Keeps how a data element stood on the wire.
     pub(crate) fn keep_wire(&mut self, de: u8, wire: &[u8]) {
         self.kept
@@ -340,7 +378,9 @@ impl Message {
         // Room for a few that are set later.
         let mut copy = Self::with_room(self.mti, self.room.values.len() + 64);
         copy.header = self.header;
+        copy.present = self.present.difference(left_out);
         let mut run = 0..0;
+        let mut moved = 0_u32;
         for (de, span) in self.present.iter().zip(&self.room.spans) {
             if left_out.contains(de) {
                 continue;
@@ -353,9 +393,12 @@ impl Message {
                     .extend_from_slice(self.room.values.get(run).unwrap_or_default());
                 run = place.start..place.start;
             }
-            let start = copy.room.values.len() + run.len();
             run.end = place.end;
-            copy.push_received(de, start, start + place.len());
+            copy.room.spans.push(Span {
+                start: moved,
+                len: span.len,
+            });
+            moved = moved.saturating_add(span.len);
         }
         copy.room
             .values
@@ -486,8 +529,12 @@ mod tests {
 
     #[test]
     fn no_more_rooms_are_kept_than_a_bound_and_none_that_are_large() {
-        let many: Vec<Message> = (0..SPARE_MAX + 9).map(|_| message_of_a_card()).collect();
+        let shared = || SHARED.lock().unwrap().len();
+        let bound = SPARE_MAX * (SHARED_MAX + 2);
+        let many: Vec<Message> = (0..bound).map(|_| message_of_a_card()).collect();
         drop(many);
+        assert_eq!(SPARE.with_borrow(Vec::len), SPARE_MAX);
+        assert!(shared() <= SHARED_MAX, "{}", shared());
         let mut large = Message::with_room(Mti::FINANCIAL_REQUEST, SPARE_BYTES_MAX + 1);
         large.set(48, b"01001A");
         drop(large);
@@ -497,11 +544,26 @@ mod tests {
                 SPARE_MAX - 1,
                 "the large one was taken from them"
             );
-            assert!(
-                spare
-                    .iter()
-                    .all(|room| room.values.capacity() <= SPARE_BYTES_MAX)
-            );
+            let small = |room: &Room| room.values.capacity() <= SPARE_BYTES_MAX;
+            assert!(spare.iter().all(small));
+        });
+    }
+
+    #[test]
+    fn what_one_thread_has_too_much_of_another_uses() {
+        let many: Vec<Message> = (0..SPARE_MAX * 2).map(|_| message_of_a_card()).collect();
+        drop(many);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Tests beside this one take and share as well: in the end some are found.
+                let found = (0..1_000).any(|_| {
+                    drop(message_of_a_card());
+                    let found = SPARE.with_borrow(|spare| spare.len() > 1);
+                    SPARE.with_borrow_mut(Vec::clear);
+                    found
+                });
+                assert!(found);
+            });
         });
     }
 

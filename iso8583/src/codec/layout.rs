@@ -85,6 +85,8 @@ pub(super) struct Layout {
     pub(super) stretches: Box<[Stretch]>,
     /// By data element, up to the last there is; an absent one has the place of the one before.
     slots: Box<[Slot]>,
+    /// Those that are present, where the values of all are what stands on the wire.
+    pub(super) verbatim: Option<Box<[Slot]>>,
     rows: Box<[Row]>,
     /// Fixed fields that must be looked at singly as well.
     pub(super) singles: Box<[Single]>,
@@ -160,9 +162,12 @@ impl Layout {
             slots.push(draft.add(de, plan.op(de))?);
         }
         draft.end(0, Op::UNKNOWN)?;
+        let here = slots.iter().filter(|slot| slot.present);
+        let verbatim = here.clone().all(|slot| slot.identity);
         Some(Self {
             present,
             stretches: draft.stretches.into(),
+            verbatim: verbatim.then(|| here.copied().collect()),
             slots: slots.into(),
             rows: draft.rows.into(),
             singles: draft.singles.into(),

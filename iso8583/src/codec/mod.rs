@@ -83,6 +83,18 @@ impl View<'_> {
         }
         let mut message = self.blank();
         let plain = self.dialect.plan().is_plain();
+        if plain
+            && self.until >= crate::Bitmap::LAST
+            && let Some(slots) = self.layout.and_then(|layout| layout.verbatim.as_deref())
+        {
+            let places = slots.iter().filter_map(|slot| {
+                let place = self.place_of(*slot)?;
+                Some(place.start + usize::from(slot.prefix)..place.end)
+            });
+            message.receive_all(self.present, places);
+            self.keep_unusual(&mut message);
+            return Ok(message);
+        }
         for de in self.present.up_to(self.until).iter() {
             // Where a layout is known, most values are taken as they are without a look at them.
             if let Some(slot) = self.layout.and_then(|layout| layout.slot(de))

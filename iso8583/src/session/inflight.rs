@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::key::{FieldKey, KeyMap};
+use crate::key::{FieldKey, KeyIndex, KeyMap};
 use crate::session::Refused;
 use crate::session::mismatch::{Mismatch, likeness};
 
@@ -13,7 +13,7 @@ use crate::session::mismatch::{Mismatch, likeness};
 pub(super) struct InFlight<T> {
     max: usize,
     /// By key, the place of each.
-    waiting: KeyMap<usize>,
+    waiting: KeyIndex<usize>,
     places: Vec<Place<T>>,
     /// Those that are free.
     free: Vec<usize>,
@@ -49,7 +49,7 @@ impl<T> InFlight<T> {
     pub(super) fn new(max: usize, late_max: usize) -> Self {
         Self {
             max,
-            waiting: KeyMap::default(),
+            waiting: KeyIndex::default(),
             places: Vec::new(),
             free: Vec::new(),
             deadlines: VecDeque::new(),
@@ -68,10 +68,9 @@ impl<T> InFlight<T> {
         if self.waiting.len() >= self.max {
             return Err(Refused::Full);
         }
-        if self.waiting.contains_key(key) {
-            Err(Refused::KeyInUse)
-        } else {
-            Ok(())
+        match self.waiting.find(key, |at| is_at(&self.places, *at, key)) {
+            Some(_) => Err(Refused::KeyInUse),
+            None => Ok(()),
         }
     }
 
@@ -88,12 +87,12 @@ impl<T> InFlight<T> {
             Some(free) => *free = place,
             None => self.places.push(place),
         }
-        self.waiting.insert(key, at);
+        self.waiting.insert(&key, at);
         self.deadlines.push_back((deadline, serial, at));
     }
 
     pub(super) fn arrive(&mut self, key: &FieldKey) -> Arrival<T> {
-        let at = self.waiting.remove(key);
+        let at = self.waiting.take(key, |at| is_at(&self.places, *at, key));
         if let Some(token) = at.and_then(|at| self.take(at)) {
             self.drop_answered();
             return Arrival::InTime(token);
@@ -133,7 +132,7 @@ impl<T> InFlight<T> {
         }
         self.late.insert(key, deadline);
         self.late_order.push_back(key);
-        self.waiting.remove(&key);
+        self.waiting.take(&key, |waiting| *waiting == at);
         self.take(at)
     }
 
@@ -162,4 +161,8 @@ impl<T> InFlight<T> {
             self.deadlines.pop_front();
         }
     }
+}
+
+fn is_at<T>(places: &[Place<T>], at: usize, key: &FieldKey) -> bool {
+    places.get(at).is_some_and(|place| place.key == *key)
 }

@@ -210,19 +210,37 @@ impl<T> Session<T> {
 
     /// A message came off the wire.
     pub fn handle_message(&mut self, now: Now, message: Message) {
-        self.network.heard(now.instant);
-        match (message.mti().class(), message.mti().is_response()) {
-            (Class::NetworkManagement, true) => self.handle_network_answer(now, &message),
-            (Class::NetworkManagement, false) => self.handle_network_request(message),
-            (_, false) => self.outputs.push_back(Output::Request(message)),
-            (_, true) => self.handle_answer(now, message),
-        }
+        let output = self.receive(now, message);
+        self.outputs.extend(output);
     }
 
-    fn handle_answer(&mut self, now: Now, answer: Message) {
+    /// As [`Session::handle_message`], but gives back at once what it leads to, where that is one
+    /// thing and nothing else waits to be polled.
+    pub fn receive(&mut self, now: Now, message: Message) -> Option<Output<T>> {
+        self.network.heard(now.instant);
+        let output = match (message.mti().class(), message.mti().is_response()) {
+            (Class::NetworkManagement, true) => {
+                self.handle_network_answer(now, &message);
+                return None;
+            }
+            (Class::NetworkManagement, false) => {
+                self.handle_network_request(message);
+                return None;
+            }
+            (_, false) => Output::Request(message),
+            (_, true) => self.matched(now, message),
+        };
+        if self.outputs.is_empty() {
+            return Some(output);
+        }
+        self.outputs.push_back(output);
+        None
+    }
+
+    fn matched(&mut self, now: Now, answer: Message) -> Output<T> {
         let elements = &self.settings.match_elements;
         let key = self.settings.match_key(&answer);
-        self.outputs.push_back(match self.in_flight.arrive(&key) {
+        match self.in_flight.arrive(&key) {
             Arrival::InTime(token) => Output::Answered { token, answer },
             Arrival::Late(deadline) => Output::Late {
                 lateness: Box::new(Lateness {
@@ -241,7 +259,7 @@ impl<T> Session<T> {
                     answer,
                 }
             }
-        });
+        }
     }
 
     /// The time asked for with [`Session::poll_timeout`] has come.
