@@ -293,7 +293,7 @@ impl<T> Link<T> {
             if let Some(reason) = self.closing.take() {
                 return Poll::Ready(Err(reason));
             }
-            ready!(self.poll_wait(context))?;
+            ready!(self.poll_wait(context, events))?;
         }
     }
 
@@ -303,10 +303,14 @@ impl<T> Link<T> {
     }
 
     /// Ready once there is something to read, room to write, or a time that has come.
-    fn poll_wait(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    fn poll_wait(
+        &mut self,
+        context: &mut Context<'_>,
+        events: &mut Vec<Event<T>>,
+    ) -> Poll<Result<(), Closed>> {
         if let Poll::Ready(ready) = self.stream.poll_read_ready(context) {
             ready.map_err(Closed::Lost)?;
-            self.read();
+            self.read(events);
             return Poll::Ready(Ok(()));
         }
         if !self.outbox.is_empty()
@@ -320,14 +324,14 @@ impl<T> Link<T> {
     }
 
     /// Reads all that the socket holds, up to a bound that keeps one link from starving others.
-    fn read(&mut self) {
+    fn read(&mut self, events: &mut Vec<Event<T>>) {
         let mut budget = READ_BYTES_MAX;
         loop {
             self.inbox.reserve(self.read_bytes);
             let room = self.inbox.capacity() - self.inbox.len();
             match self.stream.try_read_buf(&mut self.inbox) {
                 Ok(0) => {
-                    self.handle_bytes();
+                    self.handle_bytes(events);
                     self.closing.get_or_insert(Closed::ByPeer);
                     return;
                 }
@@ -342,16 +346,16 @@ impl<T> Link<T> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => {
                     // What came before the loss still counts.
-                    self.handle_bytes();
+                    self.handle_bytes(events);
                     self.closing.get_or_insert(Closed::Lost(error));
                     return;
                 }
             }
         }
-        self.handle_bytes();
+        self.handle_bytes(events);
     }
 
-    fn handle_bytes(&mut self) {
+    fn handle_bytes(&mut self, events: &mut Vec<Event<T>>) {
         let now = crate::now();
         // Frames are read where they lie.
         let mut inbox = core::mem::take(&mut self.inbox);
@@ -361,7 +365,7 @@ impl<T> Link<T> {
                 Ok(Some(frame)) => {
                     whole_frames = true;
                     let body = inbox.get(frame.body.clone()).unwrap_or_default();
-                    self.handle_frame(now, frame.tpdu(), body);
+                    self.handle_frame(now, frame.tpdu(), body, events);
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -383,12 +387,20 @@ impl<T> Link<T> {
         }
     }
 
-    fn handle_frame(&mut self, now: Now, tpdu: Option<Tpdu>, body: &[u8]) {
+    fn handle_frame(
+        &mut self,
+        now: Now,
+        tpdu: Option<Tpdu>,
+        body: &[u8],
+        events: &mut Vec<Event<T>>,
+    ) {
         match self.settings.dialect.decode(body) {
             Ok(mut message) => {
                 self.malformed = 0;
                 message.set_header(tpdu);
-                self.session.handle_message(now, message);
+                if let Some(output) = self.session.receive(now, message) {
+                    self.turn(output, events);
+                }
             }
             Err(undecodable) => self.handle_undecodable(tpdu, *undecodable),
         }
@@ -445,31 +457,35 @@ impl<T> Link<T> {
     /// Turns what the session says into events and bytes.
     fn drain(&mut self, events: &mut Vec<Event<T>>) {
         while let Some(output) = self.session.poll_output() {
-            events.push(match output {
-                Output::Send(message) => {
-                    if let Err(error) = self.queue(&message) {
-                        self.closing.get_or_insert(Closed::Unsayable(error));
-                    }
-                    continue;
-                }
-                Output::Close(reason) => {
-                    self.closing.get_or_insert(Closed::Session(reason));
-                    continue;
-                }
-                Output::Request(message) => Event::Request(message),
-                Output::Network { function, request } => Event::Network { function, request },
-                Output::Answered { token, answer } => Event::Answered { token, answer },
-                Output::TimedOut { token } => Event::TimedOut { token },
-                Output::Late { answer, lateness } => Event::Late { answer, lateness },
-                Output::Unmatched { answer, mismatch } => Event::Unmatched { answer, mismatch },
-                Output::State(state) => Event::State(state),
-            });
+            self.turn(output, events);
         }
         events.extend(
             self.malformed_events
                 .drain(..)
                 .map(|error| Event::Malformed { error }),
         );
+    }
+
+    fn turn(&mut self, output: Output<T>, events: &mut Vec<Event<T>>) {
+        events.push(match output {
+            Output::Send(message) => {
+                if let Err(error) = self.queue(&message) {
+                    self.closing.get_or_insert(Closed::Unsayable(error));
+                }
+                return;
+            }
+            Output::Close(reason) => {
+                self.closing.get_or_insert(Closed::Session(reason));
+                return;
+            }
+            Output::Request(message) => Event::Request(message),
+            Output::Network { function, request } => Event::Network { function, request },
+            Output::Answered { token, answer } => Event::Answered { token, answer },
+            Output::TimedOut { token } => Event::TimedOut { token },
+            Output::Late { answer, lateness } => Event::Late { answer, lateness },
+            Output::Unmatched { answer, mismatch } => Event::Unmatched { answer, mismatch },
+            Output::State(state) => Event::State(state),
+        });
     }
 
     fn queue(&mut self, message: &Message) -> Result<(), RequestRefused> {
