@@ -172,8 +172,8 @@ impl Records {
         let mut count = 0;
         for (de, value) in message.fields().filter(|(de, _)| elements.contains(*de)) {
             count += 1;
-            self.bytes.push(de);
-            self.count(value.len());
+            let [low, high] = u16::try_from(value.len()).unwrap_or(u16::MAX).to_le_bytes();
+            self.bytes.extend_from_slice(&[de, low, high]);
             self.bytes.extend_from_slice(value);
         }
         if let Some(place) = self.bytes.get_mut(at) {

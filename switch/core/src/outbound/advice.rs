@@ -115,8 +115,8 @@ impl Outbound {
             return;
         }
         for key in request.originals().into_iter().flatten() {
-            if let Some(original) = self.by_key.get(&key)
-                && let Some(original) = self.in_flight.get_mut(original)
+            if let Some(original) = self.with_key(&key)
+                && let Some(original) = self.in_flight.get_mut(&original)
             {
                 original.closed = true;
             }

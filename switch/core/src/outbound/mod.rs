@@ -32,14 +32,13 @@ mod reversal;
 mod store;
 mod whereabouts;
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use iso8583::element::ResponseCode;
 use iso8583::session::Now;
-use iso8583::{KeyMap, Message};
+use iso8583::{FieldKey, KeyIndex, Message};
 
 pub(crate) use self::forward::{Letter, Origin};
 pub(crate) use self::reversal::OF_THE_ORIGINAL;
@@ -153,12 +152,12 @@ pub struct Outbound {
     groups: BTreeMap<GroupId, Group>,
     in_flight: HashMap<u64, InFlight, foldhash::fast::RandomState>,
     /// The duplicate keys in flight, to whichever group.
-    by_key: KeyMap<u64>,
+    by_key: KeyIndex<u64>,
     next_token: u64,
     forward: Forward,
     /// Approvals on their way to acquirers, by the keys of their requests, and perhaps some whose
     /// ways have ended.
-    undos: KeyMap<Weak<Undo>>,
+    undos: KeyIndex<Weak<Undo>>,
     undos_swept_above: usize,
     whereabouts: Whereabouts,
     numbers: Numbers,
@@ -196,10 +195,10 @@ impl Outbound {
                 .map(|(id, settings)| (id, Group::new(settings)))
                 .collect(),
             in_flight: HashMap::default(),
-            by_key: KeyMap::default(),
+            by_key: KeyIndex::default(),
             next_token: 0,
             forward: Forward::new(each()),
-            undos: KeyMap::default(),
+            undos: KeyIndex::default(),
             undos_swept_above: UNDOS_SWEPT_ABOVE,
             whereabouts: Whereabouts::new(settings.memory),
             numbers: Numbers::new(each()),
@@ -278,8 +277,7 @@ impl Outbound {
 
     /// An admitted and routed request.
     pub fn handle_request(&mut self, now: Now, mut request: Box<Request>) {
-        if let Some(first) = self.by_key.get(&request.key) {
-            let first = *first;
+        if let Some(first) = self.with_key(&request.key) {
             return self.handle_repeat(first, *request);
         }
         if self.handle_kept(&request) {
@@ -452,11 +450,20 @@ impl Outbound {
         due.flatten().min()
     }
 
+    /// What of a key is in flight.
+    pub(super) fn with_key(&self, key: &FieldKey) -> Option<u64> {
+        let is = |id: &u64| {
+            let in_flight = self.in_flight.get(id);
+            in_flight.is_some_and(|in_flight| in_flight.request.key == *key)
+        };
+        self.by_key.find(key, is).copied()
+    }
+
     fn send(&mut self, now: Now, mut request: Box<Request>, link: LinkId) {
         let id = self.next_token;
         self.next_token = id.wrapping_add(1);
         let message = self.numbered(now, link.group, &mut request);
-        self.by_key.insert(request.key, id);
+        self.by_key.insert(&request.key, id);
         self.close_originals(&request);
         let elsewhere = self.enter(now, &request, link, id);
         if request.moves_money() {
@@ -559,7 +566,7 @@ impl Outbound {
                     self.store.sent(id, link.group, &in_flight.request.message);
                 }
                 let elsewhere = self.enter(now, &in_flight.request, link, id);
-                self.by_key.insert(in_flight.request.key, id);
+                self.by_key.insert(&in_flight.request.key, id);
                 self.in_flight.insert(id, in_flight);
                 self.put_out(Token::Request(id), link, message, elsewhere);
             }
@@ -591,7 +598,8 @@ impl Outbound {
 
     fn take(&mut self, id: u64) -> Option<InFlight> {
         let in_flight = self.in_flight.remove(&id)?;
-        self.by_key.remove(&in_flight.request.key);
+        self.by_key
+            .take(&in_flight.request.key, |other| *other == id);
         if let Some(group) = self.groups.get_mut(&in_flight.link.group) {
             group.leave(in_flight.link.place);
         }
@@ -647,18 +655,23 @@ impl Outbound {
     /// keeps what the other would give back.
     fn undo(&mut self, request: Box<Request>, group: GroupId, copies: usize) -> Arc<Undo> {
         if self.undos.len() >= self.undos_swept_above {
-            self.undos.retain(|_, undo| undo.strong_count() > 0);
+            self.undos.retain(|undo| undo.strong_count() > 0);
             self.undos_swept_above = UNDOS_SWEPT_ABOVE.max(2 * self.undos.len());
         }
-        let entry = self.undos.entry(request.key);
-        if let Entry::Occupied(earlier) = &entry
-            && let Some(earlier) = earlier.get().upgrade()
-        {
+        let mut earlier = None;
+        self.undos.find(&request.key, |undo| {
+            earlier = undo
+                .upgrade()
+                .filter(|undo| undo.request.key == request.key);
+            earlier.is_some()
+        });
+        if let Some(earlier) = earlier {
             earlier.add(copies);
             return earlier;
         }
+        let key = request.key;
         let undo = Undo::new(request, group, copies);
-        entry.insert_entry(Arc::downgrade(&undo));
+        self.undos.insert(&key, Arc::downgrade(&undo));
         undo
     }
 

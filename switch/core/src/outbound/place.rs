@@ -27,7 +27,7 @@ impl Outbound {
     }
 
     fn was_given(&self, key: &FieldKey) -> Option<GroupId> {
-        let in_flight = self.by_key.get(key).and_then(|id| self.in_flight.get(id));
+        let in_flight = self.with_key(key).and_then(|id| self.in_flight.get(&id));
         in_flight.map_or_else(
             || self.whereabouts.of(key),
             |in_flight| Some(in_flight.link.group),
