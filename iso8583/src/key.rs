@@ -3,7 +3,9 @@
 use core::fmt;
 use core::hash::{BuildHasher, Hash, Hasher};
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::message::Message;
@@ -12,20 +14,23 @@ use crate::message::Message;
 /// and repeats are known by. Compared and hashed as bytes; no card data belongs in it.
 #[derive(Clone, Copy)]
 pub struct FieldKey {
+    /// Of the bytes, with a seed of the process: worked out once for all maps.
+    hash: u64,
     len: u8,
     bytes: [u8; Self::MAX],
 }
 
-/// A map by keys, which peers choose: hashed with a seed of the process.
-pub type KeyMap<V> = HashMap<FieldKey, V, foldhash::fast::RandomState>;
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+/// A map by keys. Peers choose them, but not the seed they are hashed with.
+pub type KeyMap<V> = HashMap<FieldKey, V, RandomState>;
 /// A set of keys, hashed in the same way.
-pub type KeySet = HashSet<FieldKey, foldhash::fast::RandomState>;
+pub type KeySet = HashSet<FieldKey, RandomState>;
 
 /// Values found by keys that are kept elsewhere: with the values, mostly. Small, so that it stays
 /// at hand however many there are.
 #[derive(Clone)]
 pub struct KeyIndex<T> {
-    seed: foldhash::fast::RandomState,
     /// Each with the hash of its key.
     table: HashTable<(u64, T)>,
 }
@@ -33,7 +38,6 @@ pub struct KeyIndex<T> {
 impl<T> Default for KeyIndex<T> {
     fn default() -> Self {
         Self {
-            seed: foldhash::fast::RandomState::default(),
             table: HashTable::new(),
         }
     }
@@ -57,7 +61,7 @@ impl<T> KeyIndex<T> {
         if self.table.is_empty() {
             return None;
         }
-        let hash = self.seed.hash_one(key);
+        let hash = key.hash;
         let found = self
             .table
             .find(hash, |(other, it)| *other == hash && is(it))?;
@@ -66,14 +70,14 @@ impl<T> KeyIndex<T> {
 
     /// Adds one. A key that is there already is not looked for.
     pub fn insert(&mut self, key: &FieldKey, value: T) {
-        let hash = self.seed.hash_one(key);
+        let hash = key.hash;
         self.table
             .insert_unique(hash, (hash, value), |(hash, _)| *hash);
     }
 
     /// Takes the value of a key out, as [`KeyIndex::find`] finds it.
     pub fn take(&mut self, key: &FieldKey, mut is: impl FnMut(&T) -> bool) -> Option<T> {
-        let hash = self.seed.hash_one(key);
+        let hash = key.hash;
         let found = self
             .table
             .find_entry(hash, |(other, it)| *other == hash && is(it));
@@ -102,38 +106,36 @@ impl FieldKey {
     /// what exceeds the room is cut off.
     #[must_use]
     pub fn new(message: &Message, elements: &[u8]) -> Self {
-        let mut key = Self {
-            len: 0,
-            bytes: [0; Self::MAX],
-        };
-        key.push(&[message.mti().class_digit()]);
-        for de in elements {
-            key.push_value(message.field(*de).unwrap_or_default());
-        }
-        key
+        let values = elements.iter();
+        let values = values.map(|de| message.field(*de).unwrap_or_default());
+        Self::of_values(message.mti().class_digit(), values)
     }
 
     /// The key of values given one by one, for a message that is not at hand.
     #[must_use]
     pub fn of_values<'a>(class_digit: u8, values: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut key = Self {
-            len: 0,
-            bytes: [0; Self::MAX],
-        };
+        let mut key = Self::empty();
         key.push(&[class_digit]);
         values.into_iter().for_each(|value| key.push_value(value));
+        key.hash = SEED.hash_one(key.as_bytes());
         key
     }
 
     /// A key from what [`FieldKey::as_bytes`] gave; None where no key has so many bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut key = Self {
+        let mut key = Self::empty();
+        key.push(bytes);
+        key.hash = SEED.hash_one(key.as_bytes());
+        (usize::from(key.len) == bytes.len()).then_some(key)
+    }
+
+    const fn empty() -> Self {
+        Self {
+            hash: 0,
             len: 0,
             bytes: [0; Self::MAX],
-        };
-        key.push(bytes);
-        (usize::from(key.len) == bytes.len()).then_some(key)
+        }
     }
 
     /// The key as bytes.
@@ -188,7 +190,7 @@ impl FieldKey {
 
 impl PartialEq for FieldKey {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        self.hash == other.hash && self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -196,7 +198,7 @@ impl Eq for FieldKey {}
 
 impl Hash for FieldKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_bytes().hash(state);
+        state.write_u64(self.hash);
     }
 }
 

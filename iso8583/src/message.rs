@@ -263,6 +263,12 @@ impl Message {
         self.present = present;
     }
 
+    /// Wipes bytes it came as that are no value.
+    pub(crate) fn wipe_received(&mut self, start: usize, len: usize) {
+        let bytes = self.room.values.get_mut(start..start.saturating_add(len));
+        zeroize_bytes(bytes.unwrap_or_default());
+    }
+
     /// Keeps how a data element stood on the wire.
     pub(crate) fn keep_wire(&mut self, de: u8, wire: &[u8]) {
         self.kept
@@ -375,6 +381,9 @@ impl Message {
     /// The same message without some of its data elements: nothing of those is copied.
     #[must_use]
     pub fn without(&self, left_out: Bitmap) -> Self {
+        if self.present.intersection(left_out).is_empty() {
+            return self.clone();
+        }
         // Room for a few that are set later.
         let mut copy = Self::with_room(self.mti, self.room.values.len() + 64);
         copy.header = self.header;

@@ -164,6 +164,10 @@ impl View<'_> {
             message.place_received(de, value.offset(), content.len());
         } else {
             message.append(de, |values| field.decode(content, units, values))?;
+            if self.dialect.plan().is_plain() {
+                // Removed later, it must not stay behind in the form it came in.
+                message.wipe_received(value.offset(), content.len());
+            }
         }
         let unusual = match field.encoding() {
             Encoding::Hex => content.iter().any(u8::is_ascii_lowercase),
@@ -219,6 +223,18 @@ pub(crate) const MAPS: u8 = 1;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The digits a PIN block came as are no part of the message, and nobody would wipe them.
+    #[test]
+    fn what_came_in_hex_leaves_no_hex_behind() {
+        let wire = b"02000000000000001000A5B6C7D8E9F00112";
+        let mut message = Dialect::iso87_ascii().decode(wire).unwrap();
+        let (values, _) = message.laid_out();
+        assert!(!values.windows(8).any(|part| part == b"A5B6C7D8"));
+        assert_eq!(message.field(52).map(<[u8]>::len), Some(8));
+        message.remove(52);
+        assert!(message.laid_out().0.iter().skip(20).all(|byte| *byte == 0));
+    }
 
     /// DE 32 says 2 where it has 7: what follows is read as DE 37, which may be printed.
     #[test]

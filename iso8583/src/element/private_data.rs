@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use crate::element::{number, twelve_digits};
+use crate::element::twelve_digits;
 
 /// The house's layout of DE 48: `tag n2 | length n3 | value`, each tag at most once; tags nobody
 /// knows are kept. `Debug` shows which tags there are and no value.
@@ -151,9 +151,12 @@ impl<'a> Iterator for Tags<'a> {
         let rest = core::mem::take(&mut self.0);
         let tag = rest.split_first_chunk::<{ Tags::HEAD }>().and_then(
             |([tens, ones, length @ ..], rest)| {
-                let tag = u8::try_from(number(&[*tens, *ones])?).ok()?;
-                let (value, rest) =
-                    rest.split_at_checked(usize::try_from(number(length)?).ok()?)?;
+                let digit = |byte: u8| byte.is_ascii_digit().then_some(byte & 0x0F);
+                let tag = digit(*tens)? * 10 + digit(*ones)?;
+                let length = length.iter().try_fold(0_usize, |sum, byte| {
+                    Some(sum * 10 + usize::from(digit(*byte)?))
+                })?;
+                let (value, rest) = rest.split_at_checked(length)?;
                 self.0 = rest;
                 Some((tag, value))
             },
