@@ -26,8 +26,8 @@
 //!
 //! A request is kept as what its reversal repeats and nothing else, an advice without what may not
 //! be kept: no track, PIN block or CVV (PCI DSS 3.3.1). It does hold the card number, so whoever
-//! stores a batch encrypts it. Of one to a group with trace numbers of the switch's own, element 192
-//! is what it was sent under.
+//! stores a batch encrypts it. Of one to a group with trace numbers of the switch's own, element
+//! 192 is what it was sent under.
 
 use std::collections::{BTreeMap, HashMap};
 
