@@ -108,7 +108,7 @@ impl JournalConfig {
             ("issuer.forward.dead_letters_max", OPEN_BYTES, dead),
             ("failover.remembered_max", REMEMBERED_BYTES, remembered),
             (
-                "reconciliation.pages_max",
+                "reconciliation.totals_max",
                 TotalsSettings::PAGE_BYTES,
                 totals.pages_max,
             ),
