@@ -36,6 +36,7 @@ mod faults;
 mod invariants;
 mod issuer;
 mod network;
+mod recovery;
 mod stage;
 mod switch;
 mod terminal;

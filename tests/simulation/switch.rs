@@ -17,13 +17,14 @@ use jiff::tz::Offset;
 use switch_core::{
     Admission, Answer, BootId, CardRange, Conditions, ConnectionId, ForwardSettings, GroupId,
     GroupSettings, HealthSettings, Inbound, LinkId, MemorySettings, NotRecords, NumberSettings,
-    Outbound, OutboundSettings, Output, PageId, Recovered, Refusal, Replay, RouteTable, Rule,
-    Token, Totals, TotalsSettings, Undo,
+    Outbound, OutboundSettings, Output, PageId, Refusal, RouteTable, Rule, Token, Totals,
+    TotalsSettings, Undo,
 };
 
 use crate::disk::{Crash, Disk};
 use crate::faults::{Plan, Planted};
 use crate::network::{End, Line, Node, Socket};
+use crate::recovery::{durable_reversals, names, recovered};
 use crate::stage::{Event, Stage, words};
 
 pub(crate) struct Switch {
@@ -41,8 +42,8 @@ pub(crate) struct Switch {
     pub(crate) disk_fails: bool,
     /// How many more writes and outputs until the node goes down.
     pub(crate) fuse: Option<(u32, Crash)>,
-    /// Its machine went down with records that were not synced.
-    pub(crate) lost_records: bool,
+    /// How often its machine went down, and took with it what was not synced.
+    pub(crate) powered_off: u32,
     /// Bytes of the last checkpoint.
     checkpoint: usize,
     /// What a running process has; none while it is down.
@@ -116,7 +117,7 @@ impl Switch {
             skew_millis: 0,
             disk_fails: false,
             fuse: None,
-            lost_records: false,
+            powered_off: 0,
             checkpoint: 0,
             running: None,
         }
@@ -227,7 +228,7 @@ impl Switch {
         self.disk.crash(crash, &mut stage.rng);
         if crash == Crash::Machine {
             self.boot = stage.rng.u128(..).to_le_bytes();
-            self.lost_records = true;
+            self.powered_off += 1;
         }
     }
 
@@ -768,42 +769,6 @@ impl Running {
 
 /// Written since the last checkpoint until the next.
 const CHECKPOINT_BYTES: usize = 3_000;
-
-fn names() -> Vec<(GroupId, String)> {
-    let name = |place| (GroupId(place), format!("issuer {place}"));
-    (0..2).map(name).collect()
-}
-
-fn recovered(batches: &[Vec<u8>], boot: BootId, now: i64) -> Result<Recovered, NotRecords> {
-    let mut replay = Replay::default();
-    for batch in batches {
-        replay.apply(batch)?;
-    }
-    let of_name = |name: &str| {
-        let mut names = names().into_iter();
-        names.find(|(_, other)| other == name).map(|(id, _)| id)
-    };
-    replay.finish(boot, now, of_name)
-}
-
-/// The reversals that a switch would know of that started from what is surely on the disk.
-fn durable_reversals(
-    disk: &Disk,
-    boot: BootId,
-    groups: &[(GroupId, GroupSettings)],
-) -> Vec<String> {
-    let Ok(recovered) = recovered(&disk.durable(), boot, 0) else {
-        return Vec::new();
-    };
-    let mut scratch = Outbound::new(OutboundSettings::default(), groups);
-    let now = session::Now {
-        instant: std::time::Instant::now(),
-        utc: jiff::Timestamp::UNIX_EPOCH,
-    };
-    scratch.begin(now, boot, names(), recovered);
-    let reversals = scratch.pending_letters();
-    reversals.map(|(_, original)| original.to_owned()).collect()
-}
 
 fn member_settings(cramped: bool) -> Settings {
     Settings {

@@ -163,7 +163,7 @@ impl World {
         for outcome in self.acquirers.iter().flat_map(|it| it.outcomes()) {
             invariants.check_end(&outcome, &unknown);
         }
-        if !self.switch.lost_records {
+        if self.switch.powered_off == 0 {
             for (place, acquirer) in self.acquirers.iter().enumerate() {
                 let acquirers = format!("45000{place}");
                 let pages = self.switch.pages();
