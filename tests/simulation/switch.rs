@@ -30,8 +30,6 @@ use crate::stage::{Event, Stage, words};
 pub(crate) struct Switch {
     groups: Vec<(GroupId, GroupSettings)>,
     cramped: bool,
-    /// Everything is synced before anything of it leaves.
-    numbered: bool,
     routes: RouteTable,
     pub(crate) disk: Disk,
     boot: BootId,
@@ -109,7 +107,6 @@ impl Switch {
         Self {
             groups: (0..issuers).map(group).collect(),
             cramped: plan.cramped,
-            numbered: plan.numbered(),
             routes: RouteTable::new(&[rule], issuers).expect("one rule"),
             disk: Disk::default(),
             boot: [0; 16],
@@ -121,6 +118,12 @@ impl Switch {
             checkpoint: 0,
             running: None,
         }
+    }
+
+    /// Is everything synced before anything of it leaves?
+    fn syncs_always(&self) -> bool {
+        let numbered = |(_, settings): &(_, GroupSettings)| settings.numbers.is_some();
+        self.groups.iter().any(numbered)
     }
 
     pub(crate) const fn is_up(&self) -> bool {
@@ -397,6 +400,7 @@ impl Switch {
 
     fn write(&mut self, stage: &mut Stage) {
         let now = stage.clock(self.skew_millis);
+        let always = self.syncs_always();
         let Some(running) = &mut self.running else {
             return;
         };
@@ -418,7 +422,7 @@ impl Switch {
             self.disk.write(running.outbound.records());
             running.marks.0 = running.outbound.records_written();
         }
-        if self.numbered {
+        if always {
             self.disk.synced(self.disk.written());
         }
         if stage.plants(Planted::AnsweredUnstored) {

@@ -142,7 +142,7 @@ fn a_day(world: &World, till: &mut Till, van: &mut Acquirer) {
     assert_eq!(till.ask(van, &silent), "91");
     world.silence(&json!({ "on": false }));
     eventually("the switch's reversal is acknowledged", || {
-        world.metric("switch_reversals_pending") == 0
+        world.metric("switch_forward_pending") == 0
     });
     let told_to_undo = van.code(&reversal(&silent, "68"));
     assert!(

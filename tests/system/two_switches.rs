@@ -45,7 +45,7 @@ fn a_repeat_answered_through_a_second_switch_is_not_undone_by_the_first_but_by_i
     });
     way.cut();
     assert_eq!(at_first.receive().unwrap().text(39), Some("91"));
-    assert_eq!(first.metric("switch_reversals_pending"), 1);
+    assert_eq!(first.metric("switch_forward_pending"), 1);
     first.silence(&json!({ "on": false }));
     eventually("the second has its issuer", || {
         at_second.code(&purchase(SANDBOX, 1)) == "00"
@@ -56,7 +56,7 @@ fn a_repeat_answered_through_a_second_switch_is_not_undone_by_the_first_but_by_i
     assert_eq!(at_second.code(&repeat(&request)), "00");
     way.open();
     eventually("the first's reversal is settled", || {
-        first.metric("switch_reversals_pending") == 0
+        first.metric("switch_forward_pending") == 0
     });
     assert_eq!(first.balance(SANDBOX), before, "one debit, and it stands");
     let (rrn, entries) = (request.text(37), first.issuer.entries(SANDBOX));
