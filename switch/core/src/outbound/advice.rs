@@ -20,7 +20,9 @@ impl Outbound {
     pub(super) fn keep_or_refuse(&mut self, now: Now, requests: Vec<Request>, refusal: Refusal) {
         let first = requests.first();
         let group = first.and_then(|request| {
-            let kept = !request.is_asked() && self.store.may_keep();
+            // What the issuer's dialect cannot say now it cannot say later.
+            let later = !matches!(refusal, Refusal::Format(_));
+            let kept = later && !request.is_asked() && self.store.may_keep();
             request.choices.first().filter(|_| kept)
         });
         match group {

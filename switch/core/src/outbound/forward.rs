@@ -417,6 +417,13 @@ impl Forward {
         }
     }
 
+    /// No link can say it: nothing is to be hoped for.
+    pub(super) fn never(&mut self, id: u64) {
+        if let Some(item) = self.queue.get_mut(&id) {
+            item.refused = u32::MAX;
+        }
+    }
+
     /// A group is back: none waits for its time, and all are of the backlog, oldest first.
     pub(super) fn retry_now(&mut self, now: Instant, group: GroupId) {
         let Some(lane) = self.lanes.get_mut(&group) else {

@@ -316,6 +316,10 @@ impl Outbound {
         self.took_back(token);
         match token {
             Token::Request(id) => self.handle_request_unsent(now, id, message, refusal),
+            Token::Letter(id) if matches!(refusal, Refusal::Format(_)) => {
+                self.forward.never(id);
+                self.handle_unanswered(now, id);
+            }
             Token::Letter(id) => self.forward.unsent(now.instant, id),
         }
     }
@@ -683,13 +687,17 @@ impl Outbound {
                     self.store.closed(id);
                 }
             }
-            Token::Letter(id) => self.handle_unanswered(now, id, outcome),
+            Token::Letter(id) => {
+                if let Some(group) = self.forward.letter(id).map(|letter| letter.group) {
+                    self.note_trial(now.instant, group, token, outcome);
+                }
+                self.handle_unanswered(now, id);
+            }
         }
     }
 
-    fn handle_unanswered(&mut self, now: Now, id: u64, outcome: Outcome) {
+    fn handle_unanswered(&mut self, now: Now, id: u64) {
         if let Some((group, original)) = self.forward.reference(id) {
-            self.note_trial(now.instant, group, Token::Letter(id), outcome);
             let event = match self.forward.unanswered(now, id) {
                 Told::Dead => {
                     self.record_letter(id);

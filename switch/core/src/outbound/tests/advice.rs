@@ -435,6 +435,24 @@ fn what_nobody_answers_is_repeated_until_it_is_too_old_and_kept_where_no_more_ma
 }
 
 #[test]
+fn what_no_link_can_say_is_refused_at_once_and_a_dead_letter_later() {
+    let mut kept = Kept::new();
+    let (token, message) = sent(kept.ask(told("0420", 1))).remove(0);
+    let now = kept.kit.now;
+    kept.kit
+        .outbound
+        .handle_unsent(now, token, message, Refusal::Format(60));
+    assert_eq!(codes(kept.outputs()), ["30"]);
+    kept.link(false);
+    assert_eq!(codes(kept.ask(told("0420", 2))), ["00"]);
+    let (token, message) = sent(kept.link(true)).remove(0);
+    kept.kit
+        .outbound
+        .handle_unsent(now, token, message, Refusal::Format(60));
+    assert_eq!(events(&kept.outputs()), [ForwardEvent::Dead(None)]);
+}
+
+#[test]
 fn a_reversal_that_meets_its_original_in_flight_closes_it() {
     let mut kept = Kept::new();
     let (original, forwarded) = sent(kept.ask(purchase())).remove(0);
