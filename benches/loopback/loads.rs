@@ -33,7 +33,7 @@ pub(crate) const fn open(connections: usize, per_second: u64) -> Load {
 }
 
 /// From the easiest to the hardest.
-fn loads(sizes: &[usize]) -> Vec<Load> {
+pub(crate) fn of(sizes: &[usize]) -> Vec<Load> {
     let alone = Load {
         connections: 1,
         pace: Pace::Closed { in_flight: 1 },
@@ -47,21 +47,21 @@ fn loads(sizes: &[usize]) -> Vec<Load> {
 pub(crate) fn measure(
     targets: &[Target<'_>],
     numbers: &mut Numbers,
-    sizes: &[usize],
+    loads: &[Load],
     timing: &Timing,
     rounds: u64,
 ) -> anyhow::Result<Table> {
     let mut table = Table::default();
     for round in 1..=rounds {
-        for load in loads(sizes) {
+        for load in loads {
             for target in targets {
                 if load.connections > target.connections_max {
                     continue;
                 }
                 let connections = target.connect(numbers, load.connections)?;
-                let figures = Generator::new(&load, timing, connections)?.run(target.watched)?;
+                let figures = Generator::new(load, timing, connections)?.run(target.watched)?;
                 let row = Row {
-                    load,
+                    load: *load,
                     target: target.name,
                     figures,
                 };

@@ -32,7 +32,7 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 
 use crate::aims::Aims;
-use crate::generator::Timing;
+use crate::generator::{Load, Timing};
 use crate::targets::{Numbers, Parties, SWITCH};
 
 /// Messages per second, CPU and latency of the switch over loopback, beside yardsticks.
@@ -54,6 +54,9 @@ struct Args {
     /// How many connections, fewest first.
     #[arg(long, value_delimiter = ',', default_value = "16,1000,10000")]
     connections: Vec<usize>,
+    /// One of the loads alone, by its name: "16 x 64".
+    #[arg(long, value_name = "NAME")]
+    load: Option<String>,
     /// Instead: the memory of so many connections that do nothing.
     #[arg(long, value_name = "CONNECTIONS")]
     idle: Option<usize>,
@@ -132,7 +135,15 @@ impl Args {
         let (timing, rounds) = self.timing(test);
         let (mut aims, mut all_right) = (Vec::new(), true);
         if test || self.idle.is_none() && self.overload.is_none() {
-            let table = loads::measure(&targets, &mut numbers, sizes, &timing, rounds)?;
+            let wanted = |load: &Load| {
+                self.load
+                    .as_ref()
+                    .is_none_or(|name| *name == load.to_string())
+            };
+            let mut loads = loads::of(sizes);
+            loads.retain(wanted);
+            ensure!(!loads.is_empty(), "no load is named {:?}", self.load);
+            let table = loads::measure(&targets, &mut numbers, &loads, &timing, rounds)?;
             writeln!(out, "{table}{}", table.growths(sizes))?;
             aims.extend(table.aims(sizes));
             all_right &= table.all_right();
