@@ -2,11 +2,11 @@
 
 use iso8583::session::Now;
 use jiff::civil::Date;
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::Offset;
 
 /// The business date at this moment.
 pub(super) fn today(now: Now, offset: Offset) -> Date {
-    now.utc.to_zoned(TimeZone::fixed(offset)).date()
+    offset.to_datetime(now.utc).date()
 }
 
 /// The day of these four digits that is nearest to another; None where there is none.
