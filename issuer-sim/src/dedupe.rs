@@ -14,7 +14,7 @@ use crate::chunks::Chunks;
 use crate::clock::Timestamp;
 use crate::index::Index;
 use crate::record::Effect;
-use crate::request::Fingerprint;
+use crate::request::{Attempt, Fingerprint};
 use crate::trace::{Acquirer, Forwarder, Key};
 
 /// How much is remembered.
@@ -101,6 +101,8 @@ pub struct Answered {
     pub acquirer: Acquirer,
     /// Who forwarded it last, the only switch that may reverse it.
     pub forwarder: Forwarder,
+    /// Of what was forwarded last.
+    pub attempt: Attempt,
     /// What of its effect stands. Of a hold: whether there ever was one.
     pub standing: Effect,
     /// A reversal came for it.
@@ -260,9 +262,10 @@ impl Duplicates {
     }
 
     /// Notes through whom a transaction was answered last.
-    pub fn forward(&mut self, key: Key, by: Forwarder) {
+    pub fn forward(&mut self, key: Key, by: Forwarder, attempt: Attempt) {
         if let Some(answered) = self.answered_mut(key) {
             answered.forwarder = by;
+            answered.attempt = attempt;
         }
     }
 
@@ -346,6 +349,7 @@ mod tests {
             card: None,
             acquirer: Acquirer::default(),
             forwarder: Forwarder::default(),
+            attempt: Attempt::First,
             standing: Effect::Nothing,
             reversed: false,
         })

@@ -12,7 +12,7 @@ use crate::hsm::SoftwareHsm;
 use crate::money::Minor;
 use crate::refusal::Refusal;
 use crate::request::{
-    CardNumber, Insistence, Keys, Operation, Password, Presence, Reference, Request,
+    Attempt, CardNumber, Insistence, Keys, Operation, Password, Presence, Reference, Request,
 };
 use crate::trace::{Acquirer, Class, Forwarder, Text, Trace};
 use crate::vault::Vault;
@@ -63,6 +63,11 @@ impl Reader {
         Ok(Request {
             trace,
             forwarder: forwarder(message)?,
+            attempt: if message.mti().is_repeat() {
+                Attempt::Repeat
+            } else {
+                Attempt::First
+            },
             keys: Keys::new(
                 &trace,
                 number,

@@ -282,7 +282,7 @@ fn shown(position: Position, record: &Record) -> Value {
         Event::TriesReset { card } => json!({ "event": "tries_reset", "card": card.0 }),
         Event::Decided(decided) => shown_decided(decided),
         Event::Reversed(reversed) => shown_reversed(reversed),
-        Event::Forwarded { key, by } => {
+        Event::Forwarded { key, by, .. } => {
             json!({ "event": "forwarded", "key": hex(&key.0), "by": by.0 })
         }
         Event::HoldExpired { key } => json!({ "event": "hold_expired", "key": hex(&key.0) }),

@@ -14,7 +14,7 @@ use crate::ledger::{Channel, Funds};
 use crate::money::Minor;
 use crate::record::{Charge, NewCard, Record};
 use crate::request::{
-    CardNumber, Insistence, Keys, Operation, Password, Presence, Reference, Request,
+    Attempt, CardNumber, Insistence, Keys, Operation, Password, Presence, Reference, Request,
 };
 use crate::store::StoreError;
 use crate::trace::{Acquirer, Class, Forwarder, Key, Text, Trace};
@@ -275,6 +275,7 @@ fn sent(stan: u32, class: Class, operation: Operation, code: &[u8; 6]) -> Sent {
     Sent(Request {
         trace,
         forwarder: Forwarder(SWITCH),
+        attempt: Attempt::First,
         keys: Keys::new(&trace, card, processing_code, None, None, &operation),
         card,
         processing_code,
@@ -332,6 +333,12 @@ impl Sent {
     /// Sent on by this switch.
     pub(crate) fn through(mut self, switch: u64) -> Self {
         self.0.forwarder = Forwarder(switch);
+        self
+    }
+
+    /// With the repeat digit in its MTI.
+    pub(crate) fn again(mut self) -> Self {
+        self.0.attempt = Attempt::Repeat;
         self
     }
 

@@ -9,7 +9,7 @@ use crate::card::{CardId, CardIndex, Expiry, PanKey, Product, Pvv, SealedPan, St
 use crate::clock::Timestamp;
 use crate::ledger::{Account, Channel, Posting};
 use crate::money::{Minor, Overflow};
-use crate::request::Keys;
+use crate::request::{Attempt, Keys};
 use crate::trace::{Acquirer, Forwarder, Key, Trace};
 
 /// A fact, and when it became one.
@@ -51,6 +51,8 @@ pub enum Event {
         key: Key,
         /// The switch the repeat came through.
         by: Forwarder,
+        /// Did it say that it was one?
+        attempt: Attempt,
     },
     /// The hold of a pre-authorization ran out.
     HoldExpired {
@@ -96,6 +98,8 @@ pub struct Decided {
     pub trace: Trace,
     /// Who forwarded it.
     pub forwarder: Forwarder,
+    /// Was it a repeat, the first of which had not come?
+    pub attempt: Attempt,
     /// What it is remembered by.
     pub keys: Keys,
     /// The card, if there is one.

@@ -14,6 +14,8 @@ pub struct Request {
     pub trace: Trace,
     /// DE 33: who sent it on to us.
     pub forwarder: Forwarder,
+    /// Last digit of its MTI. No part of what it is remembered by.
+    pub attempt: Attempt,
     /// What it is remembered by.
     pub keys: Keys,
     /// The card it names.
@@ -34,6 +36,15 @@ pub struct Request {
     pub settlement_date: Option<[u8; 4]>,
     /// What is to be done.
     pub operation: Operation,
+}
+
+/// Whether an acquirer says that it sends something again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// For the first time; or again, by one that does not say so.
+    First,
+    /// Again.
+    Repeat,
 }
 
 /// The values a request is remembered by, computed away from the ledger thread.

@@ -11,7 +11,7 @@ use crate::money::Minor;
 use crate::record::{
     Charge, Decided, Direction, Effect, Event, NewCard, Original, Record, Reversed,
 };
-use crate::request::{Fingerprint, Keys};
+use crate::request::{Attempt, Fingerprint, Keys};
 use crate::reverse;
 use crate::trace::{Acquirer, Key, Text, Trace};
 
@@ -37,8 +37,8 @@ impl Books {
             }
             Event::Decided(decided) => self.apply_decision(record.at, decided),
             Event::Reversed(reversed) => self.apply_reversal(record.at, reversed),
-            Event::Forwarded { key, by } => {
-                self.duplicates.forward(*key, *by);
+            Event::Forwarded { key, by, attempt } => {
+                self.duplicates.forward(*key, *by, *attempt);
                 if let Some(hold) = self.holds.get_mut(key) {
                     hold.forwarder = *by;
                 }
@@ -139,6 +139,7 @@ impl Books {
                 card: decided.card,
                 acquirer: decided.trace.acquirer,
                 forwarder: decided.forwarder,
+                attempt: decided.attempt,
                 standing: decided.effect,
                 reversed: false,
             },
@@ -192,6 +193,7 @@ impl Books {
                 card: reversed.card,
                 acquirer: reversed.trace.acquirer,
                 forwarder: reversed.forwarder,
+                attempt: Attempt::First,
                 standing: Effect::Nothing,
                 reversed: false,
             },

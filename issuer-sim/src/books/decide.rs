@@ -11,7 +11,9 @@ use crate::dedupe::{Answered, Entry, Outcome, Purpose, Seen};
 use crate::money::Minor;
 use crate::record::{Decided, Effect, Event, Original, Record, Reversed, Tombstone};
 use crate::refusal::Refusal;
-use crate::request::{CardNumber, Insistence, Operation, Reference, Request, possible_originals};
+use crate::request::{
+    Attempt, CardNumber, Insistence, Operation, Reference, Request, possible_originals,
+};
 use crate::reverse;
 use crate::trace::{Class, Forwarder, Key, Trace};
 
@@ -136,22 +138,25 @@ impl Books {
     }
 
     /// A repeat through another switch takes the right to reverse with it: it is that switch which
-    /// knows from now on whether the answer was delivered (DE 33).
+    /// knows from now on whether the answer was delivered (DE 33). But a first that comes after its
+    /// repeat was held up on its way, and its switch has long given it up.
     fn forwarded(&mut self, request: &Request, now: Now) -> Result<Option<Record>, Inconsistent> {
         let key = request.keys.key;
         let moved = match self.duplicates.get(key).map(|entry| entry.outcome) {
             Some(Outcome::Answered(answered)) => {
-                answered.standing != Effect::Nothing && answered.forwarder != request.forwarder
+                answered.standing != Effect::Nothing
+                    && answered.forwarder != request.forwarder
+                    && (answered.attempt, request.attempt) != (Attempt::Repeat, Attempt::First)
             }
             Some(Outcome::Tombstone | Outcome::Charged { .. }) | None => false,
         };
         if !moved {
             return Ok(None);
         }
-        let by = request.forwarder;
+        let (by, attempt) = (request.forwarder, request.attempt);
         let record = Record {
             at: now.at,
-            event: Event::Forwarded { key, by },
+            event: Event::Forwarded { key, by, attempt },
         };
         self.apply(&record)?;
         Ok(Some(record))
@@ -463,6 +468,7 @@ fn decided(request: &Request, card: Option<CardIndex>, answer: Answer, effect: E
     Decided {
         trace: request.trace,
         forwarder: request.forwarder,
+        attempt: request.attempt,
         keys: request.keys,
         card,
         processing_code: request.processing_code,

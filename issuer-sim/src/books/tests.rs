@@ -219,6 +219,27 @@ fn a_switch_reverses_only_what_it_forwarded_last() {
 }
 
 #[test]
+fn a_first_held_up_on_its_way_until_after_its_repeat_gives_its_switch_no_say() {
+    let original = purchase(1, 15_000);
+    let first = original.clone().through(11).build();
+    let repeat = original.clone().again().through(22).build();
+    let mut world = World::with(100_000);
+    let answer = world.send(&repeat);
+    assert_eq!(world.send(&first), answer, "it is still the same request");
+    assert_eq!(world.code(&reversal(1, &first).build()), "21");
+    assert_eq!(world.balance(), 85_000);
+    // Nor after both had been there before.
+    let third = original.again().through(33).build();
+    assert_eq!(world.send(&third), answer);
+    assert_eq!(world.send(&first), answer);
+    for (switch, code) in [(&first, "21"), (&repeat, "21"), (&third, "00")] {
+        assert_eq!(world.code(&reversal(1, switch).build()), code);
+    }
+    assert_eq!(world.balance(), 100_000);
+    assert_eq!(world.replayed(policy()), world.books);
+}
+
+#[test]
 fn an_acquirer_reverses_its_own_whichever_switch_forwards_that() {
     for (way, switch) in [
         ("the first", 11),

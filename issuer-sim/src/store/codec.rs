@@ -12,7 +12,7 @@ use crate::money::Minor;
 use crate::record::{
     Charge, Decided, Effect, Event, NewCard, Original, Record, Reversed, Tombstone,
 };
-use crate::request::{Fingerprint, Keys};
+use crate::request::{Attempt, Fingerprint, Keys};
 use crate::trace::{Acquirer, Class, Forwarder, Key, Text, Trace};
 
 /// Bytes that are no record.
@@ -51,6 +51,7 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
             out.byte(TAG_DECIDED).timestamp(record.at);
             out.trace(&decided.trace)
                 .forwarder(decided.forwarder)
+                .attempt(decided.attempt)
                 .keys(&decided.keys)
                 .maybe(decided.card, Writer::card)
                 .bytes(decided.processing_code.as_bytes())
@@ -70,9 +71,9 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
                 .answer(&reversed.answer)
                 .original(&reversed.original);
         }
-        Event::Forwarded { key, by } => {
+        Event::Forwarded { key, by, attempt } => {
             out.byte(TAG_FORWARDED).timestamp(record.at);
-            out.bytes(&key.0).forwarder(*by);
+            out.bytes(&key.0).forwarder(*by).attempt(*attempt);
         }
         Event::HoldExpired { key } => {
             out.byte(TAG_HOLD_EXPIRED)
@@ -116,6 +117,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Record, &[u8]), NotARecord> {
         TAG_FORWARDED => Event::Forwarded {
             key: reader.key()?,
             by: reader.forwarder()?,
+            attempt: reader.attempt()?,
         },
         TAG_REVERSED => Event::Reversed(Reversed {
             trace: reader.trace()?,
@@ -160,6 +162,13 @@ impl Writer<'_> {
 
     pub(super) fn forwarder(&mut self, forwarder: Forwarder) -> &mut Self {
         self.bytes(&forwarder.0.to_le_bytes())
+    }
+
+    pub(super) fn attempt(&mut self, attempt: Attempt) -> &mut Self {
+        self.byte(match attempt {
+            Attempt::First => 0,
+            Attempt::Repeat => 1,
+        })
     }
 
     pub(super) fn amount(&mut self, amount: Minor) -> &mut Self {
@@ -283,6 +292,14 @@ impl<'a> Reader<'a> {
         Ok(Forwarder(id))
     }
 
+    pub(super) fn attempt(&mut self) -> Result<Attempt, NotARecord> {
+        match self.byte("attempt")? {
+            0 => Ok(Attempt::First),
+            1 => Ok(Attempt::Repeat),
+            _ => Err(NotARecord("attempt")),
+        }
+    }
+
     pub(super) fn amount(&mut self) -> Result<Minor, NotARecord> {
         self.array("amount")
             .map(|bytes| Minor::new(i64::from_le_bytes(bytes)))
@@ -334,6 +351,7 @@ impl<'a> Reader<'a> {
         Ok(Decided {
             trace: self.trace()?,
             forwarder: self.forwarder()?,
+            attempt: self.attempt()?,
             keys: self.keys()?,
             card: self.maybe(Self::card)?,
             processing_code: ProcessingCode::try_from(

@@ -160,6 +160,7 @@ impl Writer<'_> {
                 .maybe(answered.card, Self::card)
                 .count(answered.acquirer.0)
                 .forwarder(answered.forwarder)
+                .attempt(answered.attempt)
                 .effect(answered.standing)
                 .byte(u8::from(answered.reversed)),
             Outcome::Tombstone => self.byte(1),
@@ -241,6 +242,7 @@ impl Reader<'_> {
                 card: self.maybe(Self::card)?,
                 acquirer: Acquirer(self.count()?),
                 forwarder: self.forwarder()?,
+                attempt: self.attempt()?,
                 standing: self.effect()?,
                 reversed: match self.byte("reversed")? {
                     0 => false,
