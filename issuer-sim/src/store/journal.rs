@@ -1,4 +1,4 @@
-//! The store: records in the segments of the [`journal`](::journal) crate, and snapshots of the
+//! The store: records in the segments of the [`::journal`] crate, and snapshots of the
 //! books beside them. What is in the files, and how they are recovered, is in
 //! `issuer-sim/JOURNAL.md`.
 
