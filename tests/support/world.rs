@@ -176,10 +176,15 @@ impl World {
         });
     }
 
-    /// The value of a metric of the switch; 0 where it was never set.
+    /// The value of a metric of the switch; 0 where it has none with these labels. Panics where no
+    /// metric has this name: what is waited for would never come, or be there at once.
     #[must_use]
     pub fn metric(&self, name_and_labels: &str) -> u64 {
         let (_, page) = http::get(&self.admin, "/metrics").expect("the switch answers");
+        let name = name_and_labels.split('{').next().unwrap();
+        // That one has a label for each reason, and is not there before the first.
+        let known = page.contains(name) || name == "switch_links_closed_total";
+        assert!(known, "there is no metric {name}");
         let line = page.lines().find(|line| line.starts_with(name_and_labels));
         line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
             .unwrap_or(0)
