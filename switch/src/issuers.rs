@@ -372,6 +372,10 @@ impl Pool {
                 .remembered
                 .set(level(self.outbound.failed_over()));
             self.metrics.forgotten.absolute(self.outbound.forgotten());
+            let kept = self.outbound.answers_kept();
+            self.metrics.answers_kept.set(level(kept));
+            let again = self.outbound.answered_again();
+            self.metrics.answered_again.absolute(again);
             self.metrics.uncounted.absolute(self.outbound.uncounted());
             if self.deliveries.is_empty() && !self.outbound.has_output() {
                 break;

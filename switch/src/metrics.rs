@@ -29,6 +29,8 @@ const DEAD_LETTERS: &str = "switch_dead_letters";
 /// Reversals of our own that were queued, advices of acquirers that were kept, and what became of
 /// both.
 const FORWARD_EVENTS: [&str; 5] = ["reversal", "kept", "acknowledged", "unanswered", "dead"];
+const ANSWERS_KEPT: &str = "switch_answers_kept";
+const ANSWERED_AGAIN: &str = "switch_answered_again_total";
 const LATE: &str = "switch_late_answers_total";
 const UNMATCHED: &str = "switch_unmatched_answers_total";
 const RECONCILIATIONS: &str = "switch_reconciliations_total";
@@ -93,6 +95,14 @@ pub(crate) fn describe() {
 }
 
 fn describe_forward() {
+    describe_gauge!(
+        ANSWERS_KEPT,
+        "Answers kept for repeats, by the first issuer of a pool."
+    );
+    describe_counter!(
+        ANSWERED_AGAIN,
+        "Repeats that got a kept answer, by the first issuer of a pool."
+    );
     describe_gauge!(
         FORWARD_PENDING,
         "Reversals and kept advices not yet acknowledged by the issuer."
@@ -323,6 +333,8 @@ impl MemberMetrics {
 pub(crate) struct PoolMetrics {
     pub(crate) remembered: Gauge,
     pub(crate) forgotten: Counter,
+    pub(crate) answers_kept: Gauge,
+    pub(crate) answered_again: Counter,
     pub(crate) withheld: Counter,
     pub(crate) uncounted: Counter,
     refusals: Refusals,
@@ -335,6 +347,8 @@ impl PoolMetrics {
         Self {
             remembered: gauge!(REMEMBERED, "issuer" => first.clone()),
             forgotten: counter!(FORGOTTEN, "issuer" => first.clone()),
+            answers_kept: gauge!(ANSWERS_KEPT, "issuer" => first.clone()),
+            answered_again: counter!(ANSWERED_AGAIN, "issuer" => first.clone()),
             withheld: counter!(WITHHELD, "issuer" => first.clone()),
             uncounted: counter!(UNCOUNTED, "issuer" => first),
             refusals: Refusals::new(),

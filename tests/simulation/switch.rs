@@ -15,10 +15,10 @@ use iso8583::element::ResponseCode;
 use iso8583::session::{self, Refused, Session, Settings};
 use jiff::tz::Offset;
 use switch_core::{
-    Admission, Answer, BootId, CardRange, Conditions, ConnectionId, ForwardSettings, GroupId,
-    GroupSettings, HealthSettings, Inbound, LinkId, MemorySettings, NotRecords, NumberSettings,
-    Outbound, OutboundSettings, Output, PageId, Refusal, RouteTable, Rule, Token, Totals,
-    TotalsSettings, Undo,
+    Admission, Answer, AnsweredSettings, BootId, CardRange, Conditions, ConnectionId,
+    ForwardSettings, GroupId, GroupSettings, HealthSettings, Inbound, LinkId, MemorySettings,
+    NotRecords, NumberSettings, Outbound, OutboundSettings, Output, PageId, Refusal, RouteTable,
+    Rule, Token, Totals, TotalsSettings, Undo,
 };
 
 use crate::disk::{Crash, Disk};
@@ -187,6 +187,15 @@ impl Switch {
                 }
             } else {
                 MemorySettings::default()
+            },
+            // Cramped worlds ask the issuer again.
+            answered: AnsweredSettings {
+                time: if self.cramped {
+                    Duration::ZERO
+                } else {
+                    Duration::from_secs(120)
+                },
+                bytes_max: 20_000,
             },
             totals: TotalsSettings {
                 offset: Offset::constant(9),

@@ -39,6 +39,7 @@ pub struct World {
     /// Another issuer, with books of its own, that runs only where it is started.
     pub backup: Issuer,
     switch: Option<Process>,
+    answers_kept_for: &'static str,
 }
 
 impl World {
@@ -58,14 +59,29 @@ impl World {
     #[must_use]
     pub fn start_listening(programs: Programs, van: &str, van_link: &str) -> Self {
         let mut world = Self::new(programs);
-        let issuers = format!(
+        let tables = world.one_issuer();
+        world.start_all(van, van_link, &tables);
+        world
+    }
+
+    /// A world whose switch keeps answers for repeats. Others do not, so that their tests see what
+    /// the issuer says.
+    #[must_use]
+    pub fn start_keeping_answers(programs: Programs) -> Self {
+        let mut world = Self::new(programs);
+        world.answers_kept_for = "1m";
+        let tables = world.one_issuer();
+        world.start_all("", "", &tables);
+        world
+    }
+
+    fn one_issuer(&self) -> String {
+        format!(
             "[[issuer]]\nname = 'prepaid'\naddresses = [{:?}]\n{}\
              [[route]]\nname = 'sandbox'\nprefixes = ['999999']\nissuers = ['prepaid']\n\
              [[route]]\nname = 'unserved'\nprefixes = ['888888']\n",
-            world.issuer.host, ISSUER_OPTIONS,
-        );
-        world.start_all(van, van_link, &issuers);
-        world
+            self.issuer.host, ISSUER_OPTIONS,
+        )
     }
 
     /// A world with both issuers, and these `[[issuer]]` and `[[route]]` tables for the switch,
@@ -95,6 +111,7 @@ impl World {
             office,
             admin,
             switch: None,
+            answers_kept_for: "0s",
         }
     }
 
@@ -236,7 +253,7 @@ impl World {
     fn write_config(&self, van: &str, van_link: &str, tables: &str) {
         let switch = format!(
             "admin = {:?}\ndrain_timeout = '3s'\n\
-             [reconciliation]\nremembered_max = 8192\n\
+             [reconciliation]\nremembered_max = 8192\n[repeats]\ntime = {:?}\n\
              [journal]\nfolder = {:?}\nkey_file = {:?}\nsegment_bytes = 1048576\n\
              checkpoint_bytes = 4194304\nlow_water_bytes = 1048576\n\
              [[listener]]\nname = 'van'\naddress = {:?}\nacquirer = '900001'\n{van}\n\
@@ -244,6 +261,7 @@ impl World {
              [[listener]]\nname = 'pos'\naddress = {:?}\nacquirer = '900002'\n\
              [listener.link]\ndialect = 'iso87-bcd'\ntpdu = true\n{tables}",
             self.admin,
+            self.answers_kept_for,
             self.path("switch-data"),
             self.path("switch.key"),
             self.van,

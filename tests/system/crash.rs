@@ -13,7 +13,7 @@ use support::http;
 use support::messages::{purchase, repeat, reversal};
 use support::world::World;
 
-use crate::world;
+use crate::{programs, world};
 
 const ROUNDS: u32 = 10;
 pub(crate) const CARDS: u32 = 20;
@@ -189,4 +189,25 @@ fn a_restarted_issuer_remembers_everything() {
     world.until_ready();
     assert_eq!(van.ask(&request), first);
     assert_eq!(world.balance(SANDBOX), 497_000);
+}
+
+#[test]
+fn a_repeat_gets_the_kept_answer_though_the_issuer_is_gone_and_none_once_it_is_reversed() {
+    let mut world = World::start_keeping_answers(programs());
+    let mut van = world.van();
+    let request = purchase(SANDBOX, 3_000);
+    let first = van.ask(&request);
+    assert_eq!(first.text(39), Some("00"));
+    world.kill_issuer();
+    assert_eq!(world.van().ask(&repeat(&request)), first);
+    assert_eq!(world.metric("switch_answered_again_total"), 1);
+    assert_eq!(van.code(&reversal(&request, "17")), "00", "it is kept");
+    assert_eq!(van.code(&repeat(&request)), "91");
+    world.start_issuer();
+    world.until_ready();
+    eventually("it is reversed", || {
+        world.metric("switch_forward_pending") == 0
+    });
+    assert_eq!(van.code(&repeat(&request)), "94");
+    assert_eq!(world.balance(SANDBOX), 500_000);
 }

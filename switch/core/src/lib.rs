@@ -35,9 +35,9 @@ mod route;
 
 pub use inbound::{Admission, Inbound};
 pub use outbound::{
-    Balance, Cause, Counts, DeadLetter, ForwardEvent, ForwardSettings, Grade, GroupSettings,
-    HealthSettings, LinkId, MemorySettings, NumberSettings, Outbound, OutboundSettings, Output,
-    Token, Turn,
+    AnsweredSettings, Balance, Cause, Counts, DeadLetter, ForwardEvent, ForwardSettings, Grade,
+    GroupSettings, HealthSettings, LinkId, MemorySettings, NumberSettings, Outbound,
+    OutboundSettings, Output, Token, Turn,
 };
 pub use rate::{Bucket, Rate};
 pub use reconcile::{Balanced, PageId, Position, Reconciliation, Sum, Totals, TotalsSettings};

@@ -1,8 +1,9 @@
 //! The values that travel: a request on its way to an issuer, an answer on its way back.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use iso8583::element::{OriginalData, PrivateData, ProcessingCode, ResponseCode, TransactionType};
@@ -52,6 +53,8 @@ const FINGERPRINT: [u8; 4] = [2, 3, 4, 49];
 /// where DE 12 and 13 are both absent.
 const KEY: [u8; 7] = [32, 41, 42, 11, 12, 13, 37];
 const KEY_WITHOUT_LOCAL_TIME: [u8; 8] = [32, 41, 42, 11, 12, 13, 37, 7];
+/// So that nobody can make two that are one.
+static CONTENT_SEED: LazyLock<foldhash::fast::RandomState> = LazyLock::new(Default::default);
 /// Not to be kept once a request is sent (PCI DSS 3.3.1).
 const SENSITIVE: Bitmap = Bitmap::of(&[35, 36, 45, 52, 53, 55]);
 
@@ -118,6 +121,18 @@ impl Request {
         self.answer_with(issuers)
     }
 
+    /// The answer that an earlier sending of this request got.
+    pub(crate) fn answer_again(&self, mut first: Message) -> Answer {
+        first.set_header(self.theirs.header.map(Tpdu::swapped));
+        self.answer_with(first)
+    }
+
+    /// What tells a message from another under its key, as a number that differs where it does.
+    pub(crate) fn content(&self) -> u64 {
+        let values = FINGERPRINT.map(|de| self.message.field(de));
+        CONTENT_SEED.hash_one(values)
+    }
+
     const fn answer_with(&self, message: Message) -> Answer {
         let Self {
             connection,
@@ -137,6 +152,11 @@ impl Request {
         FINGERPRINT
             .iter()
             .all(|de| self.message.field(*de) == other.field(*de))
+    }
+
+    /// Is an answer of the card of this request, as far as it says?
+    pub(crate) fn is_of_its_card(&self, answer: &Message) -> bool {
+        !answer.has(2) || answer.field(2) == self.message.field(2)
     }
 
     /// Must it go to whom an earlier message went, and to nobody else? So must repeats, reversals,

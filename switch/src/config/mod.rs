@@ -5,6 +5,7 @@ mod health;
 mod journal;
 mod numbers;
 mod reconciliation;
+mod repeats;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub(crate) use self::journal::CheckedJournal;
 pub use self::journal::{JournalConfig, SyncName};
 pub use self::numbers::NumbersConfig;
 pub use self::reconciliation::ReconciliationConfig;
+pub use self::repeats::RepeatsConfig;
 
 /// The whole configuration. The default is the sandbox: `switch/switch.example.toml` shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,8 @@ pub struct Config {
     pub journal: Option<JournalConfig>,
     /// When the business day ends, and what is counted of it.
     pub reconciliation: ReconciliationConfig,
+    /// What is kept of answers, for repeats.
+    pub repeats: RepeatsConfig,
     /// Where acquirers connect.
     pub listener: Vec<ListenerConfig>,
     /// Who issues cards, and how they are reached.
@@ -214,6 +218,7 @@ impl Default for Config {
             queue_age_max: OutboundSettings::default().queue_age_max,
             journal: None,
             reconciliation: ReconciliationConfig::default(),
+            repeats: RepeatsConfig::default(),
             listener: vec![
                 listener("van", "127.0.0.1:8583", "900001", LinkConfig::default()),
                 listener("pos", "127.0.0.1:8584", "900002", pos),
@@ -419,6 +424,7 @@ impl Config {
             routes: Arc::new(routes),
             outbound: OutboundSettings {
                 memory: self.failover.check()?,
+                answered: self.repeats.check()?,
                 totals,
                 queue_age_max: time(self.queue_age_max, top, "queue_age_max")?,
                 ..OutboundSettings::default()

@@ -111,12 +111,13 @@ impl Outbound {
     }
 
     /// A reversal that meets its original in flight closes it: should it still be approved, that is
-    /// not delivered.
+    /// not delivered. That of one that was answered ends its answer.
     pub(super) fn close_originals(&mut self, request: &Request) {
         if !request.is_reversal() {
             return;
         }
         for key in request.originals().into_iter().flatten() {
+            self.answered.forget(&key);
             if let Some(original) = self.with_key(&key)
                 && let Some(original) = self.in_flight.get_mut(&original)
             {

@@ -21,6 +21,7 @@
 //! may have been approved. What it must be told is told nevertheless, and is what tries its links.
 
 mod advice;
+mod answered;
 mod forward;
 mod group;
 mod health;
@@ -43,12 +44,14 @@ use iso8583::{FieldKey, KeyIndex, Message};
 pub(crate) use self::forward::{Letter, Origin};
 pub(crate) use self::reversal::OF_THE_ORIGINAL;
 
+pub use self::answered::AnsweredSettings;
 pub use self::forward::{DeadLetter, ForwardSettings};
 pub use self::group::{Balance, GroupSettings, LinkId};
 pub use self::health::{Cause, Counts, Grade, HealthSettings, Turn};
 pub use self::numbers::NumberSettings;
 pub use self::whereabouts::MemorySettings;
 
+use self::answered::Answered;
 use self::forward::{Forward, Told};
 use self::group::{Group, Tried};
 use self::health::Outcome;
@@ -69,6 +72,8 @@ pub struct OutboundSettings {
     pub queue_age_max: Duration,
     /// What is kept in mind of answered requests.
     pub memory: MemorySettings,
+    /// What is kept of answers, for repeats.
+    pub answered: AnsweredSettings,
     /// How long and how much is counted for reconciliation.
     pub totals: TotalsSettings,
 }
@@ -79,6 +84,7 @@ impl Default for OutboundSettings {
             repeats_max: 8,
             queue_age_max: Duration::from_secs(5),
             memory: MemorySettings::default(),
+            answered: AnsweredSettings::default(),
             totals: TotalsSettings::default(),
         }
     }
@@ -159,6 +165,7 @@ pub struct Outbound {
     /// ways have ended.
     undos: KeyIndex<Weak<Undo>>,
     undos_swept_above: usize,
+    answered: Answered,
     whereabouts: Whereabouts,
     numbers: Numbers,
     store: Store,
@@ -200,6 +207,7 @@ impl Outbound {
             forward: Forward::new(each()),
             undos: KeyIndex::default(),
             undos_swept_above: UNDOS_SWEPT_ABOVE,
+            answered: Answered::new(settings.answered),
             whereabouts: Whereabouts::new(settings.memory),
             numbers: Numbers::new(each()),
             store: Store::default(),
@@ -289,6 +297,9 @@ impl Outbound {
         if self.forward.undid(&request.key) {
             return self.refuse(&request, Refusal::Reversed);
         }
+        if self.answer_again(now.instant, &request) {
+            return;
+        }
         let waited = now.instant.saturating_duration_since(request.admitted);
         if waited > self.queue_age_max && request.is_asked() {
             return self.refuse(&request, Refusal::QueuedTooLong);
@@ -353,7 +364,8 @@ impl Outbound {
         answer: Message,
         code: Option<ResponseCode>,
     ) {
-        let Some(code) = code else {
+        let usable = code.filter(|_| in_flight.request.is_of_its_card(&answer));
+        let Some(code) = usable else {
             return self.give_up(now, in_flight, Refusal::InvalidResponse);
         };
         if self.is_kept(&in_flight, Some(code)) {
@@ -646,6 +658,7 @@ impl Outbound {
         // A reversal of an answered original names its approval code.
         request.message.copy(38, &issuers);
         let answer = request.answer(issuers);
+        self.keep_answer(now.instant, &request, &answer.message, code);
         let undo = (code.approves() && request.moves_money())
             .then(|| self.undo(request, link.group, others.len() + 1));
         for mut answer in others.into_iter().chain([answer]) {
@@ -662,14 +675,7 @@ impl Outbound {
             self.undos.retain(|undo| undo.strong_count() > 0);
             self.undos_swept_above = UNDOS_SWEPT_ABOVE.max(2 * self.undos.len());
         }
-        let mut earlier = None;
-        self.undos.find(&request.key, |undo| {
-            earlier = undo
-                .upgrade()
-                .filter(|undo| undo.request.key == request.key);
-            earlier.is_some()
-        });
-        if let Some(earlier) = earlier {
+        if let Some(earlier) = self.on_its_way(&request.key) {
             earlier.add(copies);
             return earlier;
         }
@@ -677,6 +683,16 @@ impl Outbound {
         let undo = Undo::new(request, group, copies);
         self.undos.insert(&key, Arc::downgrade(&undo));
         undo
+    }
+
+    /// An approval that is on its way to its acquirer.
+    fn on_its_way(&self, key: &FieldKey) -> Option<Arc<Undo>> {
+        let mut earlier = None;
+        self.undos.find(key, |undo| {
+            earlier = undo.upgrade().filter(|undo| undo.request.key == *key);
+            earlier.is_some()
+        });
+        earlier
     }
 
     fn handle_silence(&mut self, now: Now, token: Token, refusal: Refusal, outcome: Outcome) {

@@ -16,7 +16,7 @@ use super::{ForwardEvent, Outbound, Output, reversal};
 use crate::reconcile::Step;
 use crate::record::{BootId, Numbered, Records, Recovered, Unknown};
 use crate::refusal::Refusal;
-use crate::request::reference;
+use crate::request::{duplicate_key, reference};
 use crate::route::GroupId;
 
 /// Records not yet written, and what waits for those written to be durable.
@@ -282,6 +282,7 @@ impl Outbound {
         then: Vec<Output>,
     ) {
         self.take_out(original);
+        self.answered.forget(&duplicate_key(original));
         let id = self.forward.push(Letter {
             origin: Origin::Ours,
             group,

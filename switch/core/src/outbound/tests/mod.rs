@@ -4,6 +4,7 @@
 )]
 
 mod advice;
+mod answered;
 mod failover;
 mod health;
 mod numbers;
@@ -491,6 +492,27 @@ fn an_answer_without_a_response_code_is_unusable_and_reversed() {
     kit.outbound.handle_answer(kit.now, token, unusable);
     assert_eq!(kit.outbound.letters(FIRST), 1);
     assert_eq!(code(&kit.answers()[0]), "20");
+}
+
+#[test]
+fn an_answer_of_another_card_is_unusable_and_the_request_reversed() {
+    let mut kit = Kit::up();
+    let (token, sent) = kit.sent(purchase());
+    let mut other = approval(&sent);
+    other.set(2, b"9999990100000013");
+    kit.outbound.handle_answer(kit.now, token, other);
+    let outputs = kit.outputs();
+    let [
+        Output::Forward { .. },
+        Output::Send { message, .. },
+        Output::Refused(Refusal::InvalidResponse),
+        Output::Answer(answer),
+    ] = &outputs[..]
+    else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!(message.field(2), purchase().field(2), "its own");
+    assert_eq!(code(&answer.message), "20");
 }
 
 #[test]
