@@ -6,6 +6,7 @@
 //! just now (91, 96) is no answer to something that has happened. Without records nothing is
 //! kept, and the acquirer hears 91 and tells it again.
 
+use iso8583::Message;
 use iso8583::element::ResponseCode;
 use iso8583::session::Now;
 
@@ -29,7 +30,9 @@ impl Outbound {
             Some(group) if let Some(refusal) = self.unnumbered(now, group, first) => {
                 self.refuse_all(&requests, refusal);
             }
-            Some(group) if self.has_room(group) => self.keep(now, requests, group, false),
+            Some(group) if first.is_some_and(|it| self.has_room(group, &it.message)) => {
+                self.keep(now, requests, group, false);
+            }
             Some(_) => self.refuse_all(&requests, Refusal::Overloaded),
             None => self.refuse_all(&requests, refusal),
         }
@@ -41,10 +44,11 @@ impl Outbound {
         }
     }
 
-    fn has_room(&self, group: GroupId) -> bool {
-        let letters = self.forward.places(group);
-        let group = self.groups.get(&group);
-        group.is_some_and(|group| group.has_place(letters))
+    fn has_room(&self, id: GroupId, message: &Message) -> bool {
+        let letters = self.forward.places(id);
+        let share = self.forward.share(id, message);
+        let group = self.groups.get(&id);
+        group.is_some_and(|group| group.has_place(letters) && share < group.share_max())
     }
 
     /// Keeps an advice or a reversal, of which these are the copies, for a group that may have been
@@ -123,6 +127,39 @@ impl Outbound {
             {
                 original.closed = true;
             }
+        }
+    }
+
+    /// A reversal is in flight, or no more: an original that comes behind it is not given to the
+    /// issuer, which may see it first.
+    pub(super) fn reversing(&mut self, request: &Request, begins: bool) {
+        if !request.is_reversal() {
+            return;
+        }
+        for key in request.originals().into_iter().flatten() {
+            let count = self.reversed.entry(key).or_default();
+            if begins {
+                *count += 1;
+            } else {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.reversed.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// A repeat was at the issuer when its first was found to be undelivered: what is being
+    /// reversed, or was, is not approved again.
+    pub(super) fn taken_back(&self, in_flight: &InFlight, code: ResponseCode) -> Option<Refusal> {
+        let request = &in_flight.request;
+        if !(code.approves() && request.moves_money()) {
+            None
+        } else if self.forward.undoes(&request.key) {
+            Some(Refusal::BeingReversed)
+        } else {
+            let undid = self.forward.undid(&request.key);
+            undid.then_some(Refusal::Reversed)
         }
     }
 

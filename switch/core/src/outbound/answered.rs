@@ -7,16 +7,18 @@
 //! that the issuer cannot just now (91, 96).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use iso8583::element::ResponseCode;
 use iso8583::{FieldKey, KeyIndex, Message};
 
 use super::forward::is_unable;
-use super::{Outbound, Output};
+use super::{Outbound, Output, UNDOS_SWEPT_ABOVE};
 use crate::record::letter_bytes;
 use crate::refusal::Refusal;
-use crate::request::Request;
+use crate::request::{Request, Undo};
+use crate::route::GroupId;
 
 /// How long and how many answers are kept for repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,5 +194,38 @@ impl Outbound {
         if request.is_asked() && !is_unable(code) {
             self.answered.keep(now, request, answer);
         }
+    }
+
+    /// What to give back if none of these copies reaches its acquirer. While an earlier approval of
+    /// the same request is on its way, the copies of both count together: one that is delivered
+    /// keeps what the other would give back.
+    pub(super) fn undo(
+        &mut self,
+        request: Box<Request>,
+        group: GroupId,
+        copies: usize,
+    ) -> Arc<Undo> {
+        if self.undos.len() >= self.undos_swept_above {
+            self.undos.retain(|undo| undo.strong_count() > 0);
+            self.undos_swept_above = UNDOS_SWEPT_ABOVE.max(2 * self.undos.len());
+        }
+        if let Some(earlier) = self.on_its_way(&request.key) {
+            earlier.add(copies);
+            return earlier;
+        }
+        let key = request.key;
+        let undo = Undo::new(request, group, copies);
+        self.undos.insert(&key, Arc::downgrade(&undo));
+        undo
+    }
+
+    /// An approval that is on its way to its acquirer.
+    pub(super) fn on_its_way(&self, key: &FieldKey) -> Option<Arc<Undo>> {
+        let mut earlier = None;
+        self.undos.find(key, |undo| {
+            earlier = undo.upgrade().filter(|undo| undo.request.key == *key);
+            earlier.is_some()
+        });
+        earlier
     }
 }

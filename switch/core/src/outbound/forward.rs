@@ -1,7 +1,7 @@
 //! Store and forward: what an issuer group must be told until it acknowledges.
 //!
 //! Reversals of our own, and those advices and reversals of acquirers that could not be given to
-//! the issuer when they came. Those of one card are told in their order, the next when the one
+//! the issuer when they came. Those of one card and acquirer are told in their order, the next when the one
 //! before is settled; those of different cards beside each other, up to a window.
 //!
 //! ```text
@@ -91,7 +91,7 @@ pub(crate) struct Letter {
 /// Something the issuer did not accept, which is not told again unless an operator says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// By which an operator names it; no other has it, in later runs neither.
+    /// By which an operator names it, for as long as it lies.
     pub id: u64,
     /// Who has not acknowledged it.
     pub group: GroupId,
@@ -139,6 +139,8 @@ struct Lane {
     /// All but the dead, and the places they take.
     count: usize,
     places: usize,
+    /// The places of each acquirer.
+    shares: HashMap<Acquirer, usize>,
     dead_places: usize,
     dead: BTreeSet<u64>,
     /// Those of each card that are not dead, oldest first: only the first is told.
@@ -151,9 +153,14 @@ struct Lane {
     backlog_under_way: usize,
 }
 
-/// A card, for the order of what is told of it. Two that are one here only wait for each other.
+/// A card at an acquirer, for the order of what is told of it: nobody waits for what another
+/// acquirer told. Two that are one here only wait for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Card(u64);
+
+/// Who told it, as DE 32. Two that are one here share their part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Acquirer(u64);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -172,6 +179,7 @@ struct Item {
     letter: Letter,
     state: State,
     card: Card,
+    acquirer: Acquirer,
     places: usize,
     /// What it undoes, where it does.
     originals: [Option<FieldKey>; 2],
@@ -207,6 +215,13 @@ impl Forward {
     /// The places these take: one that is long takes several, so that their bytes are bounded.
     pub(super) fn places(&self, group: GroupId) -> usize {
         self.lanes.get(&group).map_or(0, |lane| lane.places)
+    }
+
+    /// Of these, the places of who told this message.
+    pub(super) fn share(&self, group: GroupId, message: &Message) -> usize {
+        let lane = self.lanes.get(&group);
+        let share = lane.and_then(|lane| lane.shares.get(&Acquirer::of(message)));
+        share.copied().unwrap_or(0)
     }
 
     pub(super) fn dead(&self, group: GroupId) -> usize {
@@ -283,6 +298,7 @@ impl Forward {
         let message = &letter.message;
         let item = Item {
             card: Card::of(message),
+            acquirer: Acquirer::of(message),
             places: record::letter_bytes(message).div_ceil(PLACE_BYTES),
             originals: undone(message),
             reference: reference(message),
@@ -345,10 +361,17 @@ impl Forward {
     /// A group's next that is due, if its window has room. It is under way then.
     pub(super) fn next_to_send(&mut self, now: Instant, group: GroupId) -> Option<(u64, Message)> {
         let lane = self.lanes.get_mut(&group)?;
-        let (id, backlog) = lane.next(now)?;
-        let item = self.queue.get_mut(&id)?;
-        item.state = State::UnderWay { backlog };
-        Some((id, item.letter.message.clone()))
+        loop {
+            let (id, backlog) = lane.next(now)?;
+            let mut under_way = State::UnderWay { backlog };
+            match self.queue.get_mut(&id) {
+                Some(item) if item.state == State::Waiting => {
+                    item.state = under_way;
+                    return Some((id, item.letter.message.clone()));
+                }
+                Some(_) | None => lane.is_back(&mut under_way),
+            }
+        }
     }
 
     /// The issuer answered: is it settled?
@@ -359,7 +382,7 @@ impl Forward {
         let Some(lane) = self.lanes.get_mut(&item.letter.group) else {
             return Told::Again;
         };
-        if !code.is_some_and(|code| lane.settings.accepted.contains(&code)) {
+        if !code.is_some_and(|code| item.is_settled(&lane.settings, code)) {
             if code.is_some_and(|code| !is_unable(code)) {
                 item.refused = item.refused.saturating_add(1);
             }
@@ -518,8 +541,8 @@ impl Forward {
                 lane.dead_places = lane.dead_places.saturating_sub(item.places);
             } else {
                 lane.leave(&item, id);
+                self.next_of_card(now, item.letter.group, item.card);
             }
-            self.next_of_card(now, item.letter.group, item.card);
         }
         item.originals
     }
@@ -548,6 +571,7 @@ impl Lane {
             settings,
             count: 0,
             places: 0,
+            shares: HashMap::new(),
             dead_places: 0,
             dead: BTreeSet::new(),
             cards: HashMap::new(),
@@ -605,12 +629,19 @@ impl Lane {
     fn enter(&mut self, item: &Item, id: u64) {
         self.count += 1;
         self.places += item.places;
+        *self.shares.entry(item.acquirer).or_default() += item.places;
         self.cards.entry(item.card).or_default().push_back(id);
     }
 
     fn leave(&mut self, item: &Item, id: u64) {
         self.count = self.count.saturating_sub(1);
         self.places = self.places.saturating_sub(item.places);
+        if let Some(share) = self.shares.get_mut(&item.acquirer) {
+            *share = share.saturating_sub(item.places);
+            if *share == 0 {
+                self.shares.remove(&item.acquirer);
+            }
+        }
         let card = item.card;
         if let Some(ids) = self.cards.get_mut(&card) {
             match ids.front() {
@@ -625,6 +656,16 @@ impl Lane {
 }
 
 impl Item {
+    /// Of an advice, nothing done (21) and nothing found (25) say that it is not posted.
+    fn is_settled(&self, settings: &ForwardSettings, code: ResponseCode) -> bool {
+        let of_reversals = matches!(
+            code,
+            ResponseCode::NO_ACTION_TAKEN | ResponseCode::RECORD_NOT_FOUND
+        );
+        let reverses = self.letter.message.mti().class() == Class::Reversal;
+        settings.accepted.contains(&code) && (reverses || !of_reversals)
+    }
+
     fn is_over(&self, settings: &ForwardSettings, now: Now) -> bool {
         let age = now.utc.as_second().saturating_sub(self.letter.since);
         let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
@@ -634,10 +675,20 @@ impl Item {
 
 impl Card {
     fn of(message: &Message) -> Self {
-        let mut hasher = DefaultHasher::new();
-        message.field(2).hash(&mut hasher);
-        Self(hasher.finish())
+        Self(hashed([2, 32].map(|de| message.field(de))))
     }
+}
+
+impl Acquirer {
+    fn of(message: &Message) -> Self {
+        Self(hashed(message.field(32)))
+    }
+}
+
+fn hashed(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Does an issuer say that it cannot just now?
@@ -659,8 +710,6 @@ fn undone(message: &Message) -> [Option<FieldKey>; 2] {
 
 /// A fifth longer or shorter, by what it is for.
 fn spread(wait: Duration, id: u64, times: u32) -> Duration {
-    let mut hasher = DefaultHasher::new();
-    (id, times).hash(&mut hasher);
-    let percent = u32::try_from(hasher.finish() % 41).unwrap_or(20) + 80;
+    let percent = u32::try_from(hashed((id, times)) % 41).unwrap_or(20) + 80;
     wait * percent / 100
 }

@@ -141,6 +141,11 @@ impl Group {
         self.in_flight + letters < self.transactions_max
     }
 
+    /// The places that what one acquirer told may take: half, so that there is room for others.
+    pub(super) const fn share_max(&self) -> usize {
+        self.transactions_max.div_ceil(2)
+    }
+
     /// Is there room for one more request, beside what takes so many places?
     pub(super) fn has_room(&self, letters: usize) -> bool {
         self.has_place(letters) && self.pace.allows(self.in_flight)

@@ -34,12 +34,12 @@ mod store;
 mod whereabouts;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use iso8583::element::ResponseCode;
 use iso8583::session::Now;
-use iso8583::{FieldKey, KeyIndex, Message};
+use iso8583::{FieldKey, KeyIndex, KeyMap, Message};
 
 pub(crate) use self::forward::{Letter, Origin};
 pub(crate) use self::reversal::OF_THE_ORIGINAL;
@@ -159,6 +159,8 @@ pub struct Outbound {
     in_flight: HashMap<u64, InFlight, foldhash::fast::RandomState>,
     /// The duplicate keys in flight, to whichever group.
     by_key: KeyIndex<u64>,
+    /// How many reversals in flight each original has.
+    reversed: KeyMap<usize>,
     next_token: u64,
     forward: Forward,
     /// Approvals on their way to acquirers, by the keys of their requests, and perhaps some whose
@@ -203,6 +205,7 @@ impl Outbound {
                 .collect(),
             in_flight: HashMap::default(),
             by_key: KeyIndex::default(),
+            reversed: KeyMap::default(),
             next_token: 0,
             forward: Forward::new(each()),
             undos: KeyIndex::default(),
@@ -291,7 +294,7 @@ impl Outbound {
         if self.handle_kept(&request) {
             return;
         }
-        if self.forward.undoes(&request.key) {
+        if self.forward.undoes(&request.key) || self.reversed.contains_key(&request.key) {
             return self.refuse(&request, Refusal::BeingReversed);
         }
         if self.forward.undid(&request.key) {
@@ -370,10 +373,10 @@ impl Outbound {
         };
         if self.is_kept(&in_flight, Some(code)) {
             self.keep_told(now, in_flight);
-        } else if self.is_taken_back(&in_flight, code) {
+        } else if let Some(refusal) = self.taken_back(&in_flight, code) {
             in_flight
                 .requests()
-                .for_each(|request| self.refuse(request, Refusal::BeingReversed));
+                .for_each(|request| self.refuse(request, refusal));
         } else if in_flight.closed && code.approves() && in_flight.request.moves_money() {
             let reason = ResponseCode::SUSPECTED_MALFUNCTION;
             self.undo_in_flight(now, &in_flight, Refusal::BeingReversed, reason);
@@ -385,7 +388,7 @@ impl Outbound {
     /// A group was told something; DE 39 of its answer, where there was one.
     fn handle_told(&mut self, now: Now, id: u64, code: Option<ResponseCode>) {
         let Some((group, original)) = self.forward.reference(id) else {
-            return;
+            return self.took_back(Token::Letter(id));
         };
         self.note_trial(now.instant, group, Token::Letter(id), Outcome::Answered);
         let told = self.forward.answered(now, id, code);
@@ -526,6 +529,7 @@ impl Outbound {
             self.store.elsewhere(now, &request.key, link.group);
         }
         self.remember_originals(now, request, link.group);
+        self.reversing(request, true);
         elsewhere
     }
 
@@ -619,6 +623,7 @@ impl Outbound {
         if let Some(group) = self.groups.get_mut(&in_flight.link.group) {
             group.leave(in_flight.link.place);
         }
+        self.reversing(&in_flight.request, false);
         Some(in_flight)
     }
 
@@ -636,13 +641,6 @@ impl Outbound {
         Some(in_flight)
     }
 
-    /// A repeat was at the issuer when its first's approval was found to be undeliverable: what is
-    /// being reversed is not approved again.
-    fn is_taken_back(&self, in_flight: &InFlight, code: ResponseCode) -> bool {
-        let request = &in_flight.request;
-        code.approves() && request.moves_money() && self.forward.undoes(&request.key)
-    }
-
     fn deliver(&mut self, now: Now, in_flight: InFlight, issuers: Message, code: ResponseCode) {
         let InFlight {
             mut request,
@@ -650,6 +648,8 @@ impl Outbound {
             repeats,
             ..
         } = in_flight;
+        // What was handed over before stands, whatever becomes of one more copy.
+        let stands = self.was_told(&request) && self.on_its_way(&request.key).is_none();
         self.count(now, &request, &issuers, code);
         let others: Vec<Answer> = repeats
             .iter()
@@ -659,40 +659,12 @@ impl Outbound {
         request.message.copy(38, &issuers);
         let answer = request.answer(issuers);
         self.keep_answer(now.instant, &request, &answer.message, code);
-        let undo = (code.approves() && request.moves_money())
+        let undo = (code.approves() && request.moves_money() && !stands)
             .then(|| self.undo(request, link.group, others.len() + 1));
         for mut answer in others.into_iter().chain([answer]) {
             answer.undo.clone_from(&undo);
             self.outputs.push_back(Output::Answer(answer));
         }
-    }
-
-    /// What to give back if none of these copies reaches its acquirer. While an earlier approval of
-    /// the same request is on its way, the copies of both count together: one that is delivered
-    /// keeps what the other would give back.
-    fn undo(&mut self, request: Box<Request>, group: GroupId, copies: usize) -> Arc<Undo> {
-        if self.undos.len() >= self.undos_swept_above {
-            self.undos.retain(|undo| undo.strong_count() > 0);
-            self.undos_swept_above = UNDOS_SWEPT_ABOVE.max(2 * self.undos.len());
-        }
-        if let Some(earlier) = self.on_its_way(&request.key) {
-            earlier.add(copies);
-            return earlier;
-        }
-        let key = request.key;
-        let undo = Undo::new(request, group, copies);
-        self.undos.insert(&key, Arc::downgrade(&undo));
-        undo
-    }
-
-    /// An approval that is on its way to its acquirer.
-    fn on_its_way(&self, key: &FieldKey) -> Option<Arc<Undo>> {
-        let mut earlier = None;
-        self.undos.find(key, |undo| {
-            earlier = undo.upgrade().filter(|undo| undo.request.key == *key);
-            earlier.is_some()
-        });
-        earlier
     }
 
     fn handle_silence(&mut self, now: Now, token: Token, refusal: Refusal, outcome: Outcome) {

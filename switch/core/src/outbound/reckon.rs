@@ -37,6 +37,11 @@ impl Outbound {
         self.book.uncounted()
     }
 
+    /// Was an acquirer told that this is approved, and stands it?
+    pub(super) fn was_told(&self, request: &Request) -> bool {
+        self.book.stands(request)
+    }
+
     /// An answer is put out to an acquirer.
     pub(super) fn count(
         &mut self,

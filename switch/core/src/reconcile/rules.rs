@@ -11,6 +11,14 @@ use super::totals::Counter;
 use crate::request::{Request, duplicate_key};
 
 impl Book {
+    /// Was its acquirer told that this is approved, and stands it?
+    pub(crate) fn stands(&self, request: &Request) -> bool {
+        let acquirer = request.message.field(32);
+        let key = acquirer.and_then(|acquirer| Key::new(acquirer, &request.key));
+        let told = key.and_then(|key| self.told(&key).copied());
+        told.is_some_and(|told| told.counter != Counter::Nothing)
+    }
+
     /// What becomes of the totals where the issuer approves a request; None where nothing does.
     pub(crate) fn approved(&self, now: Now, request: &Request, issuers: &Message) -> Option<Step> {
         let message = request.message();

@@ -492,7 +492,7 @@ fn a_kept_reversal_bars_its_original_until_and_after_it_is_told() {
 fn an_advice_takes_as_many_places_as_its_bytes_and_is_refused_where_there_are_none() {
     let mut kept = Kept::with(
         GroupSettings {
-            transactions_max: 3,
+            transactions_max: 6,
             ..GroupSettings::default()
         },
         Recovered::default(),
@@ -502,8 +502,11 @@ fn an_advice_takes_as_many_places_as_its_bytes_and_is_refused_where_there_are_no
     long.set(60, &[b'1'; 600]);
     assert_eq!(codes(kept.ask(long)), ["00"]);
     assert_eq!(codes(kept.ask(told("0220", 2))), ["00"]);
-    assert_eq!(codes(kept.ask(told("0220", 3))), ["91"]);
-    assert_eq!(kept.kit.outbound.letters(FIRST), 2);
+    assert_eq!(codes(kept.ask(told("0220", 3))), ["91"], "its half is full");
+    let mut other = told("0220", 3);
+    other.set(32, b"450002");
+    assert_eq!(codes(kept.ask(other)), ["00"], "there is room for others");
+    assert_eq!(kept.kit.outbound.letters(FIRST), 3);
 }
 
 #[test]
@@ -511,4 +514,116 @@ fn without_records_nothing_is_kept() {
     let mut kit = Kit::up();
     kit.outbound.handle_link(kit.now, FIRST_LINK, false);
     assert_eq!(codes(kit.ask(told("0420", 1))), ["91"]);
+}
+
+#[test]
+fn a_repeat_is_not_approved_once_the_reversal_of_its_first_is_settled() {
+    let mut kept = Kept::new();
+    let (token, forwarded) = sent(kept.ask(purchase())).remove(0);
+    let outputs = kept.answered(token, approval(&forwarded));
+    let undo = outputs.into_iter().find_map(|output| match output {
+        Output::Answer(answer) => answer.undo,
+        _ => None,
+    });
+    // The repeat is at the issuer before the lost connection is noticed.
+    let (repeat, again) = sent(kept.ask(purchase())).remove(0);
+    kept.kit
+        .outbound
+        .handle_undeliverable(kept.kit.now, &undo.unwrap());
+    let (reversal, _) = sent(kept.outputs()).remove(0);
+    kept.answered(reversal, acknowledged("00"));
+    assert_eq!(codes(kept.answered(repeat, approval(&again))), ["94"]);
+}
+
+#[test]
+fn an_original_behind_its_reversal_in_flight_is_not_given_to_the_issuer() {
+    let mut kept = Kept::new();
+    let (reversal, _) = sent(kept.ask(reversal_of(&purchase()))).remove(0);
+    let outputs = kept.ask(purchase());
+    assert_eq!(codes(outputs), ["91"]);
+    kept.answered(reversal, acknowledged("00"));
+    assert!(kept.kit.outbound.reversed.is_empty());
+    assert_eq!(sent(kept.ask(purchase())).len(), 1, "the issuer decides");
+}
+
+#[test]
+fn an_approval_that_was_handed_over_is_not_reversed_for_a_copy_that_was_not() {
+    let mut kept = Kept::new();
+    let (token, forwarded) = sent(kept.ask(purchase())).remove(0);
+    drop(kept.answered(token, approval(&forwarded)));
+    let (repeat, again) = sent(kept.ask(purchase())).remove(0);
+    let outputs = kept.answered(repeat, approval(&again));
+    let undone = outputs.iter().any(|output| match output {
+        Output::Answer(answer) => answer.undo.is_some(),
+        _ => false,
+    });
+    assert!(!undone);
+    assert_eq!(codes(outputs), ["00"]);
+}
+
+#[test]
+fn an_advice_that_nothing_was_found_for_is_not_posted_and_a_reversal_is_settled_by_that() {
+    for (mti, dead) in [("0220", 1), ("0420", 0)] {
+        let mut kept = Kept::with(
+            GroupSettings {
+                forward: ForwardSettings {
+                    refused_max: 1,
+                    ..ForwardSettings::default()
+                },
+                ..GroupSettings::default()
+            },
+            Recovered::default(),
+        );
+        kept.link(false);
+        kept.ask(told(mti, 1));
+        let (token, _) = sent(kept.link(true)).remove(0);
+        kept.answered(token, acknowledged("25"));
+        assert_eq!(kept.kit.outbound.dead(FIRST), dead, "{mti}");
+        assert_eq!(kept.kit.outbound.letters(FIRST), 0, "{mti}");
+    }
+}
+
+#[test]
+fn what_another_acquirer_told_of_a_card_holds_nobody_up() {
+    let mut kept = Kept::new();
+    kept.link(false);
+    let mut theirs = told("0220", 1);
+    theirs.set(32, b"450002");
+    kept.ask(theirs);
+    kept.ask(told("0420", 1));
+    assert_eq!(sent(kept.link(true)).len(), 2);
+}
+
+#[test]
+fn a_dropped_dead_letter_leaves_the_window_to_the_others() {
+    let mut kept = Kept::with(
+        GroupSettings {
+            forward: ForwardSettings {
+                refused_max: 1,
+                window: 1,
+                ..ForwardSettings::default()
+            },
+            ..GroupSettings::default()
+        },
+        Recovered::default(),
+    );
+    kept.link(false);
+    let mut behind = told("0220", 1);
+    behind.set(11, b"000901");
+    kept.ask(told("0220", 1));
+    kept.ask(behind);
+    let (token, _) = sent(kept.link(true)).remove(0);
+    let outputs = kept.answered(token, acknowledged("05"));
+    let dead = kept.kit.outbound.dead_letters().next().unwrap().id;
+    let (token, _) = sent(outputs).remove(0);
+    // It waits for its time when the dead one is dropped.
+    kept.timed_out(token);
+    let now = kept.kit.now;
+    assert!(kept.kit.outbound.drop_dead(now, dead));
+    let (token, _) = sent(kept.kit.after(7 * SECOND)).remove(0);
+    kept.answered(token, acknowledged("00"));
+    assert!(kept.kit.after(600 * SECOND).is_empty());
+    kept.link(false);
+    kept.ask(told("0220", 3));
+    assert_eq!(sent(kept.link(true)).len(), 1);
 }

@@ -100,7 +100,11 @@ fn an_approval_is_never_given_again_once_its_request_was_reversed_by_anyone() {
     answered(&mut kit, purchase(), "00");
     let mut reversal = purchase();
     reversal.set_mti(Mti::REVERSAL_REQUEST);
-    assert!(is_sent(&kit.ask(reversal)));
+    let (token, sent) = kit.sent(reversal);
+    assert_eq!(code(&only_answer(kit.ask(repeat())).message), "91");
+    let done = sent.response(ResponseCode::APPROVED).unwrap();
+    kit.outbound.handle_answer(kit.now, token, done);
+    kit.outputs();
     assert!(is_sent(&kit.ask(repeat())), "the issuer decides");
 
     // By the switch, since nobody got the answer.

@@ -1,5 +1,7 @@
 //! What an acquirer was told is what is counted.
 
+use std::sync::Arc;
+
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
 

@@ -37,8 +37,11 @@ fn an_approval_that_a_repeat_delivered_is_not_reversed() {
     drop(kit.on_its_way(repeat()));
     kit.lose(first);
     assert_eq!(kit.outbound.letters(FIRST), 0);
+    // What was handed over stands: there is nothing to give back of one more copy.
+    assert!(kit.on_its_way(repeat()).undo.is_none());
 
-    let (first, second) = (kit.on_its_way(repeat()), kit.on_its_way(repeat()));
+    let mut kit = Kit::up();
+    let (first, second) = (kit.on_its_way(purchase()), kit.on_its_way(repeat()));
     kit.lose(first);
     assert_eq!(kit.outbound.letters(FIRST), 0);
     kit.lose(second);
