@@ -347,15 +347,20 @@ impl Pool {
             self.outbound.handle_disk(keeper.is_nearly_full());
         }
         loop {
+            // Before the write: of what is written all may leave, though its checkpoint failed.
+            let lost = self.has_lost_records();
             let kept = match &mut self.keeper {
                 Some(keeper) => keeper.write(now, &mut self.outbound),
                 None => true,
             };
             while let Some(output) = self.outbound.poll_output() {
-                if kept {
-                    self.handle_output(now, output);
-                } else {
-                    self.withhold(now, output);
+                match output {
+                    output if !kept => self.withhold(now, output),
+                    // What it counts as may have been in records that were not written.
+                    Output::Answer(answer) if lost && answer.is_counted() => {
+                        self.metrics.withheld.increment(1);
+                    }
+                    output => self.handle_output(now, output),
                 }
             }
             for (token, message, refusal) in self.unsent.drain(..) {
@@ -421,10 +426,6 @@ impl Pool {
                 token,
                 message,
             } => self.send(now, link, token, message),
-            // What it counts as may have been in records that were not written.
-            Output::Answer(answer) if self.has_lost_records() && answer.is_counted() => {
-                self.metrics.withheld.increment(1);
-            }
             Output::Answer(answer) => {
                 self.deliveries
                     .entry(answer.connection)

@@ -156,8 +156,9 @@ impl Keeper {
         outbound: &mut Outbound,
     ) {
         outbound.begin(now, boot, groups.to_vec(), recovered);
-        self.write(now, outbound);
-        self.checkpointed();
+        if let Some(position) = self.write_records(now, outbound) {
+            self.checkpointed(position);
+        }
     }
 
     /// Is something left to do in the journal of a pool that is no more?
@@ -187,7 +188,8 @@ impl Keeper {
     }
 
     /// Writes what the machine recorded, before anything of it leaves. False where it could not:
-    /// then nothing that was recorded may leave, now or ever.
+    /// then nothing that was recorded may leave, now or ever. A checkpoint behind it that cannot be
+    /// written takes nothing back of that; only what is recorded later may not leave.
     pub(crate) fn write(&mut self, now: Now, outbound: &mut Outbound) -> bool {
         if outbound.records().is_empty() {
             return true;
@@ -195,14 +197,14 @@ impl Keeper {
         let Some(position) = self.write_records(now, outbound) else {
             return false;
         };
-        if position.bytes() - self.checkpoint.bytes() <= self.checkpoint_bytes {
-            return true;
+        if position.bytes() - self.checkpoint.bytes() > self.checkpoint_bytes {
+            // However long it is, the next comes after as many bytes more.
+            outbound.checkpoint();
+            if let Some(position) = self.write_records(now, outbound) {
+                self.checkpointed(position);
+            }
         }
-        // However long it is, the next comes after as many bytes more.
-        outbound.checkpoint();
-        let written = self.write_records(now, outbound).is_some();
-        self.checkpointed();
-        written
+        true
     }
 
     /// Where what was recorded ends, once it is written.
@@ -223,6 +225,8 @@ impl Keeper {
             }
             Err(failure) => {
                 error!(%failure, "the journal cannot be written: money requests are refused");
+                // What is withheld as not written must not be written by a later try.
+                self.journal.discard();
                 outbound.records_written();
                 outbound.handle_journal_failed(now);
                 self.failed = true;
@@ -241,12 +245,10 @@ impl Keeper {
         Ok(position)
     }
 
-    /// What was written before the batch just written counts no more.
-    fn checkpointed(&mut self) {
-        if let Ok(position) = self.journal.write() {
-            self.checkpoint = position;
-            self.journal.forget_before(position);
-        }
+    /// What was written before the batch that ends here counts no more.
+    fn checkpointed(&mut self, position: Position) {
+        self.checkpoint = position;
+        self.journal.forget_before(position);
     }
 
     /// Waits until more is durable, or the journal failed.
@@ -284,9 +286,12 @@ impl Keeper {
         self.journal.is_nearly_full()
     }
 
-    /// Writes and syncs the last records.
+    /// Writes and syncs the last records; nothing where an earlier batch was not written.
     pub(crate) fn close(mut self, now: Now, outbound: &mut Outbound) {
         self.write(now, outbound);
+        if self.failed {
+            return;
+        }
         if let Err(failure) = self.journal.close() {
             warn!(%failure, "the last records of the journal may be lost with the machine");
         }
@@ -427,7 +432,7 @@ mod tests {
 
     use iso8583::element::ResponseCode;
     use iso8583::{Message, Mti};
-    use journal::testing::SimDisk;
+    use journal::testing::{Crash, SimDisk};
     use switch_core::{
         Admission, ConnectionId, GroupSettings, LinkId, OutboundSettings, Output, Refusal,
     };
@@ -545,6 +550,81 @@ mod tests {
         assert!(files.count() < 8, "old segments are given up");
     }
 
+    fn open_on(disk: &SimDisk, settings: &CheckedJournal) -> (Keeper, Outbound) {
+        let groups = [(GROUP, GroupSettings::default())];
+        let mut outbound = Outbound::new(OutboundSettings::default(), &groups);
+        let names = [(GROUP, "prepaid".to_owned())];
+        let (now, path) = (iso8583_link::now(), PathBuf::from("simulated"));
+        let keeper = Keeper::open_on(
+            disk.clone(),
+            path,
+            settings,
+            "prepaid",
+            &names,
+            now,
+            &mut outbound,
+        )
+        .unwrap();
+        outbound.handle_link(now, LINK, true);
+        (keeper, outbound)
+    }
+
+    /// An approval that was withheld is reversed at the next start, whatever the disk does later.
+    #[test]
+    fn a_batch_that_was_not_written_is_never_written_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, settings) = (SimDisk::new(1), settings(folder.path()));
+        let (mut keeper, mut outbound) = open_on(&disk, &settings);
+        let sent = send(&mut keeper, &mut outbound, 1).remove(0);
+        let Output::Send { token, message, .. } = sent else {
+            panic!("{sent:?}");
+        };
+        let answer = message.response(ResponseCode::APPROVED).unwrap();
+        outbound.handle_answer(iso8583_link::now(), token, answer);
+        disk.set_bytes_max(0);
+        assert!(!keeper.write(iso8583_link::now(), &mut outbound));
+        disk.set_bytes_max(u64::MAX);
+        keeper.close(iso8583_link::now(), &mut outbound);
+        let (_keeper, outbound) = open_on(&disk.crash(Crash::Process), &settings);
+        assert_eq!(outbound.letters(GROUP), 1, "its reversal");
+    }
+
+    /// What it tells of is in the journal: withheld, an approval would never be reversed.
+    #[test]
+    fn what_was_written_leaves_though_the_checkpoint_behind_it_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = CheckedJournal {
+            // Room for a batch, and not for all that will be open.
+            block_bytes_max: 4096,
+            checkpoint_bytes: 1,
+            ..settings(folder.path())
+        };
+        let disk = SimDisk::new(1);
+        let (mut keeper, mut outbound) = open_on(&disk, &settings);
+        let mut open = Vec::new();
+        while !keeper.has_failed() {
+            let number = u32::try_from(open.len()).unwrap();
+            // Its batch is written, that of the last as well.
+            let sent = send(&mut keeper, &mut outbound, number).remove(0);
+            let Output::Send { token, message, .. } = sent else {
+                panic!("{sent:?}");
+            };
+            open.push((token, message));
+        }
+        let all = open.len();
+        let (token, message) = open.remove(0);
+        let answer = message.response(ResponseCode::APPROVED).unwrap();
+        outbound.handle_answer(iso8583_link::now(), token, answer);
+        assert!(!keeper.write(iso8583_link::now(), &mut outbound));
+        keeper.close(iso8583_link::now(), &mut outbound);
+        let settings = CheckedJournal {
+            block_bytes_max: 1 << 20,
+            ..settings
+        };
+        let (_keeper, outbound) = open_on(&disk.crash(Crash::Process), &settings);
+        assert_eq!(outbound.letters(GROUP), all, "all are reversed");
+    }
+
     /// Where a reversal cannot be made durable nobody hears of it, and no more money moves.
     #[test]
     fn a_failed_sync_leaves_who_waits_unanswered_and_refuses_money() {
@@ -554,27 +634,14 @@ mod tests {
             sync_every: Duration::from_secs(3_600),
             ..settings(folder.path())
         };
-        let groups = [(GROUP, GroupSettings::default())];
-        let mut outbound = Outbound::new(OutboundSettings::default(), &groups);
-        let (disk, names) = (SimDisk::new(1), [(GROUP, "prepaid".to_owned())]);
-        let now = iso8583_link::now();
-        let path = PathBuf::from("simulated");
-        let mut keeper = Keeper::open_on(
-            disk.clone(),
-            path,
-            &settings,
-            "prepaid",
-            &names,
-            now,
-            &mut outbound,
-        )
-        .unwrap();
-        outbound.handle_link(now, LINK, true);
+        let disk = SimDisk::new(1);
+        let (mut keeper, mut outbound) = open_on(&disk, &settings);
         let sent = send(&mut keeper, &mut outbound, 1);
         let [Output::Send { token, .. }] = &sent[..] else {
             panic!("{sent:?}");
         };
         disk.fail_syncs();
+        let now = iso8583_link::now();
         outbound.handle_timed_out(now, *token);
         assert!(keeper.write(now, &mut outbound));
         while keeper.syncer.failed().is_none() {
