@@ -4,8 +4,8 @@
 //! Inside the machine every message stays under the acquirer's numbers: keys, repeats, reversals
 //! and records know no others. What it is sent under stands beside them, in an element that no
 //! dialect has ([`SLOT`]): six digits, and six more for the original that its DE 90 names. So it
-//! goes with the request into the records, from there into its reversal, and is put in its place
-//! when a message leaves:
+//! goes with the request into the records, from there its first six into its reversal, and is put
+//! in its place when a message leaves:
 //!
 //! ```text
 //! inside   DE 11 acquirer's           | DE 90 names the acquirer's DE 11 | slot
@@ -61,6 +61,11 @@ impl Default for NumberSettings {
 
 /// Beyond every element that a dialect of 1987 has, so that nothing with it can be encoded.
 pub(crate) const SLOT: u8 = 192;
+
+/// The number that a message itself is sent under, of its slot.
+pub(super) fn own(slot: &[u8]) -> Option<&[u8; 6]> {
+    slot.first_chunk()
+}
 
 /// The numbers of the groups of a machine that have any.
 #[derive(Debug)]
@@ -171,7 +176,7 @@ impl Numbers {
             return;
         };
         message.remove(SLOT);
-        let (Some(own), Some(original)) = (slot.first_chunk::<6>(), slot.last_chunk::<6>()) else {
+        let (Some(sent_under), Some(original)) = (own(&slot), slot.last_chunk::<6>()) else {
             return;
         };
         let theirs = [11, 7].map(|de| message.field(de).unwrap_or_default());
@@ -179,7 +184,7 @@ impl Numbers {
         if let Some(lane) = self.0.get(&group) {
             message.set(lane.settings.element, &theirs);
         }
-        message.set(11, own);
+        message.set(11, sent_under);
         let named = message.field(90).map(OriginalData::try_from);
         if let Some(Ok(named)) = named {
             let mut digits = *named.as_bytes();

@@ -4,10 +4,10 @@ use iso8583::element::{OriginalData, ResponseCode, transmission_time};
 use iso8583::session::Now;
 use iso8583::{Message, Mti};
 
-use super::numbers::SLOT;
+use super::numbers::{SLOT, own};
 
 /// What a reversal repeats of its original (domain §2.2); DE 11 as well: the class tells the two
-/// apart. Of one that was sent under a trace number of the switch's own, that too.
+/// apart. Of one that was sent under a trace number of the switch's own, its element as well.
 pub(crate) const OF_THE_ORIGINAL: [u8; 19] = [
     2, 3, 4, 11, 12, 13, 15, 18, 22, 23, 25, 32, 33, 37, 38, 41, 42, 49, SLOT,
 ];
@@ -17,6 +17,10 @@ pub(super) fn message(now: Now, original: &Message, reason: ResponseCode) -> Mes
     let mut reversal = Message::new(Mti::REVERSAL_ADVICE);
     for de in OF_THE_ORIGINAL {
         reversal.copy(de, original);
+    }
+    // It names the original, and nothing that the original may have named.
+    if let Some(sent_under) = original.field(SLOT).and_then(own) {
+        reversal.set(SLOT, sent_under);
     }
     reversal
         .set(7, &transmission_time(now.utc))

@@ -354,3 +354,48 @@ fn an_advice_that_is_kept_is_told_under_its_number_and_names_that_of_its_origina
     let again = kit.ask(repeated(&completion));
     assert!(matches!(again[..], [Output::Answer(_)]), "it is kept");
 }
+
+/// A refund that names its purchase, which was sent under 000001.
+fn refund() -> Message {
+    let mut refund = referring(Mti::FINANCIAL_REQUEST, &purchase());
+    refund.set(3, b"200000");
+    refund
+}
+
+#[test]
+fn the_switchs_reversal_of_what_names_an_original_names_what_it_reverses() {
+    let names = || vec![(FIRST, "prepaid".to_owned())];
+    let of_refund = |reversal: &Message| {
+        assert_eq!(numbers(reversal).0, "000002");
+        assert_eq!(
+            reversal.text(90),
+            Some("020000000203150300000000045000100000999001")
+        );
+    };
+    let mut kit = kit();
+    kit.outbound
+        .begin(kit.now, BOOT, names(), Recovered::default());
+    kit.answered(&purchase());
+    let (token, sent) = kit.sent(refund());
+    assert_eq!(
+        (numbers(&sent).0, numbers(&sent).2),
+        ("000002", Some("000001"))
+    );
+    let open = kit.outbound.records().to_vec();
+    kit.outbound.handle_timed_out(kit.now, token);
+    let mark = kit.outbound.records_written();
+    kit.outbound.handle_stored(kit.now, mark);
+    of_refund(&kit.only_sent().1);
+
+    // Of an earlier run, of which it was open or already being reversed.
+    kit.outbound.checkpoint();
+    let being_reversed = kit.outbound.records().to_vec();
+    for journal in [open, being_reversed] {
+        let mut next = self::kit();
+        next.outbound
+            .begin(next.now, BOOT, names(), recovered(&[journal]));
+        let mark = next.outbound.records_written();
+        next.outbound.handle_stored(next.now, mark);
+        of_refund(&next.only_sent().1);
+    }
+}
