@@ -153,6 +153,8 @@ impl Numbers {
             .iter()
             .take(1 + usize::from(names_its_original))
         {
+            // Kept before the original is looked up: that may be the message itself.
+            let anew = given.len();
             let number = lane.number(keys, |key, number| {
                 given.push(Numbered {
                     group,
@@ -161,10 +163,10 @@ impl Numbers {
                     key,
                 });
             });
+            for numbered in given.iter().skip(anew) {
+                lane.keep(numbered);
+            }
             digits.push_str(&format!("{number:06}"));
-        }
-        for numbered in &given {
-            lane.keep(numbered);
         }
         request.message.set(SLOT, digits.as_bytes());
         given

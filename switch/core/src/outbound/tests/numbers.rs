@@ -399,3 +399,17 @@ fn the_switchs_reversal_of_what_names_an_original_names_what_it_reverses() {
         of_refund(&next.only_sent().1);
     }
 }
+
+#[test]
+fn what_names_itself_as_its_original_keeps_its_number() {
+    let mut kit = kit();
+    let mut advice = referring(Mti::FINANCIAL_ADVICE, &purchase());
+    for de in [7, 11] {
+        advice.copy(de, &purchase());
+    }
+    for message in [advice.clone(), repeated(&advice)] {
+        let sent = kit.answered(&message);
+        assert_eq!(numbers(&sent), ("000001", Some(THEIRS), Some("000001")));
+    }
+    assert_eq!(kit.outbound.numbers(FIRST), 1);
+}
