@@ -19,7 +19,7 @@
 //! guessed: the number of nothing is named instead of another transaction's.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use iso8583::element::OriginalData;
 use iso8583::session::Now;
@@ -77,8 +77,9 @@ struct Lane {
     /// The last that was given, or none.
     last: u32,
     kept: KeyMap<u32>,
-    /// All of them, the oldest first, each with the second of Unix time it was given in.
-    order: VecDeque<(i64, FieldKey)>,
+    /// All of them, the oldest first, and until when each is kept. That no error of the clock
+    /// changes: those of an earlier run have none until the first look at this one's clock.
+    order: VecDeque<(Option<Instant>, Numbered)>,
 }
 
 /// The greatest number there is.
@@ -112,7 +113,7 @@ impl Numbers {
         request: &Request,
     ) -> Option<Refusal> {
         let lane = self.0.get_mut(&group)?;
-        lane.expire(now.utc.as_second());
+        lane.expire(now);
         let max = lane.settings.kept_max;
         let max = if request.is_asked() {
             max - max / 4
@@ -163,8 +164,9 @@ impl Numbers {
                     key,
                 });
             });
+            let until = now.instant + lane.settings.kept_for;
             for numbered in given.iter().skip(anew) {
-                lane.keep(numbered);
+                lane.keep(Some(until), numbered);
             }
             digits.push_str(&format!("{number:06}"));
         }
@@ -229,23 +231,14 @@ impl Numbers {
     pub(super) fn recover(&mut self, numbered: &Numbered) {
         if let Some(lane) = self.0.get_mut(&numbered.group) {
             lane.last = numbered.number;
-            lane.expire(numbered.since);
-            lane.keep(numbered);
+            lane.keep(None, numbered);
         }
     }
 
     /// All of them, each group's oldest first.
     pub(super) fn each(&self) -> impl Iterator<Item = Numbered> {
-        self.0.iter().flat_map(|(group, lane)| {
-            lane.order.iter().filter_map(|(since, key)| {
-                Some(Numbered {
-                    group: *group,
-                    since: *since,
-                    number: *lane.kept.get(key)?,
-                    key: *key,
-                })
-            })
-        })
+        let lanes = self.0.values().flat_map(|lane| &lane.order);
+        lanes.map(|(_, numbered)| numbered.clone())
     }
 }
 
@@ -309,21 +302,29 @@ impl Lane {
         self.last
     }
 
-    fn keep(&mut self, numbered: &Numbered) {
-        if self.kept.insert(numbered.key, numbered.number).is_none() {
-            self.order.push_back((numbered.since, numbered.key));
-        }
+    /// One that an earlier run gave anew it had forgotten before.
+    fn keep(&mut self, until: Option<Instant>, numbered: &Numbered) {
+        self.kept.insert(numbered.key, numbered.number);
+        self.order.push_back((until, numbered.clone()));
     }
 
     /// The last one stays: the next is counted from it, after a restart as well.
-    fn expire(&mut self, now: i64) {
-        let time = i64::try_from(self.settings.kept_for.as_secs()).unwrap_or(i64::MAX);
+    fn expire(&mut self, now: Now) {
+        let time = self.settings.kept_for;
+        let earlier = self.order.iter_mut();
+        for (until, numbered) in earlier.take_while(|(until, _)| until.is_none()) {
+            let age = now.utc.as_second().saturating_sub(numbered.since);
+            let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
+            *until = Some(now.instant + time.saturating_sub(age));
+        }
         while self.order.len() > 1
             && let Some((_, oldest)) = self
                 .order
-                .pop_front_if(|(since, _)| now.saturating_sub(*since) >= time)
+                .pop_front_if(|(until, _)| until.is_some_and(|until| until <= now.instant))
         {
-            self.kept.remove(&oldest);
+            if self.kept.get(&oldest.key) == Some(&oldest.number) {
+                self.kept.remove(&oldest.key);
+            }
         }
     }
 }

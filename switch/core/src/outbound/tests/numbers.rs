@@ -275,7 +275,7 @@ fn at_the_bound_requests_are_refused_and_reversals_are_not_until_numbers_are_for
     assert_eq!(kit.refused(unknown), full, "the last bound");
     assert_eq!(kit.outbound.numbers(FIRST), 8);
 
-    kit.now.utc += jiff::SignedDuration::from_hours(24);
+    kit.now.instant += day;
     assert_eq!(numbers(&kit.answered(&numbered(6))).0, "000009");
     assert_eq!(kit.outbound.numbers(FIRST), 2, "and the last of before");
     let forgotten = kit.answered(&referring(Mti::REVERSAL_ADVICE, &numbered(4)));
@@ -412,4 +412,81 @@ fn what_names_itself_as_its_original_keeps_its_number() {
         assert_eq!(numbers(&sent), ("000001", Some(THEIRS), Some("000001")));
     }
     assert_eq!(kit.outbound.numbers(FIRST), 1);
+}
+
+fn hours(hours: i64) -> jiff::SignedDuration {
+    jiff::SignedDuration::from_hours(hours)
+}
+
+#[test]
+fn an_error_of_the_clock_forgets_no_number_and_keeps_none_longer() {
+    let mut kit = kit();
+    kit.answered(&purchase());
+    kit.now.utc += hours(49);
+    assert_eq!(numbers(&kit.answered(&numbered(9))).0, "000002");
+    assert_eq!(numbers(&kit.answered(&repeated(&purchase()))).0, "000001");
+    kit.now.utc -= hours(49);
+    kit.now.instant += Duration::from_hours(48) - SECOND;
+    assert_eq!(numbers(&kit.answered(&repeated(&purchase()))).0, "000001");
+    kit.now.instant += SECOND;
+    assert_eq!(numbers(&kit.answered(&purchase())).0, "000003");
+}
+
+#[test]
+fn numbers_of_an_earlier_run_are_kept_as_long_as_is_left_and_no_longer_than_new_ones() {
+    let names = || vec![(FIRST, "prepaid".to_owned())];
+    let mut kit = kit();
+    kit.outbound
+        .begin(kit.now, BOOT, names(), Recovered::default());
+    kit.answered(&numbered(5));
+    // The clock is two days ahead, for a while.
+    kit.now.utc += hours(48);
+    kit.answered(&numbered(6));
+    let journal = kit.outbound.records().to_vec();
+
+    let mut next = self::kit();
+    next.now.utc += hours(47);
+    next.outbound
+        .begin(next.now, BOOT, names(), recovered(&[journal]));
+    next.outbound.records_written();
+    assert_eq!(numbers(&next.answered(&numbered(7))).0, "000003");
+    // What this run's clock says from now on changes nothing.
+    next.now.utc += hours(49);
+    next.now.instant += Duration::from_hours(1) - SECOND;
+    assert_eq!(numbers(&next.answered(&numbered(5))).0, "000001");
+    next.now.instant += SECOND;
+    assert_eq!(numbers(&next.answered(&numbered(5))).0, "000004");
+    next.now.instant += Duration::from_hours(46);
+    assert_eq!(numbers(&next.answered(&numbered(6))).0, "000002");
+    next.now.instant += Duration::from_hours(1);
+    assert_eq!(numbers(&next.answered(&numbered(6))).0, "000005");
+}
+
+#[test]
+fn a_number_given_anew_is_the_one_of_the_next_run() {
+    let names = || vec![(FIRST, "prepaid".to_owned())];
+    // The clock went on as well, or was set back meanwhile.
+    for passed in [hours(48), hours(0)] {
+        let mut kit = kit();
+        kit.outbound
+            .begin(kit.now, BOOT, names(), Recovered::default());
+        kit.answered(&numbered(5));
+        kit.answered(&numbered(6));
+        kit.now.instant += Duration::from_hours(48);
+        kit.now.utc += passed;
+        assert_eq!(numbers(&kit.answered(&numbered(5))).0, "000003");
+        let journal = kit.outbound.records().to_vec();
+
+        let mut next = self::kit();
+        next.now.utc += passed;
+        next.outbound
+            .begin(next.now, BOOT, names(), recovered(&[journal]));
+        next.outbound.records_written();
+        for _ in 0..2 {
+            assert_eq!(numbers(&next.answered(&numbered(5))).0, "000003");
+        }
+        next.now.instant += Duration::from_hours(48);
+        assert_eq!(numbers(&next.answered(&numbered(7))).0, "000004");
+        assert_eq!(next.outbound.numbers(FIRST), 2, "and the last of before");
+    }
 }
