@@ -16,7 +16,8 @@ pub struct ReconciliationConfig {
     /// From 12:00 on that is before midnight, below it is after: at 23:30 the day of tomorrow
     /// begins, at 00:30 that of today.
     pub cut_over: String,
-    /// Business dates kept, today's among them: 1 to 31.
+    /// Business dates kept, today's among them: 1 to 31. As many again wait for their time where a
+    /// clock was ahead. A 0500 about one that is not kept is answered 95 with DE 66 = 9.
     pub days: u16,
     /// Totals kept by each pool of issuers, 1 to 65536: an acquirer, date and currency each. At
     /// the bound no more are counted, and a 0500 about those is answered 95 with DE 66 = 9.

@@ -1,6 +1,6 @@
 //! The totals, and which transactions they are of.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
 use iso8583::FieldKey;
@@ -16,7 +16,7 @@ use super::totals::{Counter, Position, Totals};
 pub struct TotalsSettings {
     /// Where the business day is reckoned, as [`crate::Inbound::business_offset`].
     pub offset: Offset,
-    /// How many business dates are kept, the newest among them.
+    /// How many business dates are kept; as many again of a clock that was ahead.
     pub days: u16,
     /// How many pages: of one acquirer, date and currency each.
     pub pages_max: usize,
@@ -49,12 +49,25 @@ impl Default for TotalsSettings {
 pub(crate) struct Book {
     pub(super) settings: TotalsSettings,
     pub(super) pages: HashMap<PageId, Totals, RandomState>,
-    newest: Option<Date>,
+    /// The dates that are kept.
+    pub(super) dates: BTreeMap<Date, Whole>,
+    /// The newest date that was dropped to keep newer ones: what is older, and not kept, is gone.
+    pub(super) dropped: Option<Date>,
+    /// Dates that were dropped since too many were far ahead; of too many the latest are forgotten.
+    pub(super) dropped_ahead: BTreeSet<Date>,
     pub(super) told: HashMap<Key, Told, RandomState>,
     /// All of them, the oldest first.
     pub(super) order: VecDeque<Key>,
     /// Steps that could not be counted, by this process.
     uncounted: u64,
+}
+
+/// Has all of a date been counted?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whole {
+    Yes,
+    /// There was no page for something, so there may be more than the pages say.
+    No,
 }
 
 /// A transaction: its acquirer, and a digest of its duplicate key. One acquirer cannot make a key
@@ -154,7 +167,9 @@ impl Book {
         Self {
             settings,
             pages: HashMap::default(),
-            newest: None,
+            dates: BTreeMap::new(),
+            dropped: None,
+            dropped_ahead: BTreeSet::new(),
             told: HashMap::default(),
             order: VecDeque::new(),
             uncounted: 0,
@@ -164,13 +179,14 @@ impl Book {
     /// Goes on from another's totals, within one's own bounds.
     pub(crate) fn adopt(&mut self, other: Self) {
         let settings = self.settings;
-        let days = settings.days;
         *self = Self {
             settings,
             uncounted: 0,
             ..other
         };
-        self.forget_days(days);
+        if let Some(newest) = self.dates.keys().next_back().copied() {
+            self.drop_dates(newest);
+        }
         while self.order.len() > self.settings.remembered_max {
             self.forget_oldest();
         }
@@ -188,7 +204,8 @@ impl Book {
     pub(crate) fn position(&self, page: &PageId) -> Position {
         let totals = self.pages.get(page).copied();
         // Where no page can be opened, there may be something that has none.
-        let lacking = totals.is_none() && self.pages.len() >= self.settings.pages_max;
+        let full = self.pages.len() >= self.settings.pages_max;
+        let lacking = totals.is_none() && (full || !self.is_whole(page.date));
         let totals = totals.unwrap_or_default();
         Position {
             totals,
@@ -217,7 +234,12 @@ impl Book {
     /// The same pages, and the same kept in mind.
     #[cfg(test)]
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self.pages == other.pages && self.told == other.told && self.order == other.order
+        self.pages == other.pages
+            && self.dates == other.dates
+            && self.dropped == other.dropped
+            && self.dropped_ahead == other.dropped_ahead
+            && self.told == other.told
+            && self.order == other.order
     }
 
     pub(crate) fn take(&mut self, step: &Step) {
@@ -285,27 +307,82 @@ impl Book {
         if self.pages.contains_key(&page) {
             return true;
         }
-        if self.newest.is_none_or(|newest| newest < page.date) {
-            self.newest = Some(page.date);
-            self.forget_days(self.settings.days);
+        if !self.keep(page.date) {
+            return false;
         }
-        self.is_kept(page.date, self.settings.days) && self.pages.len() < self.settings.pages_max
+        let has_room = self.pages.len() < self.settings.pages_max;
+        let Some(whole) = self.dates.get_mut(&page.date) else {
+            return false;
+        };
+        // A page that is opened after one could not be might lack what had none.
+        if !has_room {
+            *whole = Whole::No;
+        }
+        *whole == Whole::Yes
     }
 
-    fn is_kept(&self, date: Date, days: u16) -> bool {
-        self.newest
-            .is_none_or(|newest| days_between(date, newest) < i64::from(days))
+    /// Is a date kept, or can it be from now on?
+    fn keep(&mut self, date: Date) -> bool {
+        if self.dates.contains_key(&date) {
+            return true;
+        }
+        if self.was_dropped(date) {
+            return false;
+        }
+        self.dates.insert(date, Whole::Yes);
+        self.drop_dates(date);
+        self.dates.contains_key(&date)
     }
 
-    fn forget_days(&mut self, days: u16) {
-        let mut pages = core::mem::take(&mut self.pages);
-        pages.retain(|page, _| self.is_kept(page.date, days));
-        self.pages = pages;
+    /// Drops the oldest dates that are too many for the one that comes to be counted. Those that
+    /// are further ahead of it are of a clock that was wrong: they wait for their time, as many
+    /// again, and push nothing out.
+    fn drop_dates(&mut self, coming: Date) {
+        let days = i64::from(self.settings.days);
+        let most = usize::from(self.settings.days);
+        let is_ahead = |date: &Date| days_between(coming, *date) > days;
+        let mut ahead = self.dates.keys().filter(|date| is_ahead(date)).count();
+        let mut near = self.dates.len().saturating_sub(ahead);
+        if ahead <= most && near <= most {
+            return;
+        }
+        while ahead > most {
+            self.dropped_ahead
+                .extend(self.dates.pop_last().map(|(latest, _)| latest));
+            ahead -= 1;
+        }
+        while near > most {
+            let oldest = self.dates.pop_first().map(|(oldest, _)| oldest);
+            self.dropped = self.dropped.max(oldest);
+            near -= 1;
+        }
+        while self.dropped_ahead.len() > most {
+            self.dropped_ahead.pop_last();
+        }
+        let dates = &self.dates;
+        self.pages.retain(|page, _| dates.contains_key(&page.date));
+    }
+
+    fn was_dropped(&self, date: Date) -> bool {
+        self.dropped.is_some_and(|dropped| date <= dropped) || self.dropped_ahead.contains(&date)
+    }
+
+    /// Is nothing but what pages say counted, or to be counted, of this date?
+    fn is_whole(&self, date: Date) -> bool {
+        match self.dates.get(&date) {
+            Some(whole) => *whole == Whole::Yes,
+            None => {
+                let is_full = self.dates.len() >= usize::from(self.settings.days);
+                let oldest = self.dates.keys().next();
+                let is_too_old = is_full && oldest.is_none_or(|oldest| date < *oldest);
+                !is_too_old && !self.was_dropped(date)
+            }
+        }
     }
 
     /// Puts a page of a checkpoint in its place.
     pub(super) fn restore(&mut self, page: PageId, totals: Totals) {
-        self.newest = self.newest.max(Some(page.date));
+        self.dates.entry(page.date).or_insert(Whole::Yes);
         self.pages.insert(page, totals);
     }
 

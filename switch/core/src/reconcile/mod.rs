@@ -38,10 +38,16 @@
 //! and reversed by nobody. It is told and not compared; all else is.
 //!
 //! # Bounds
-//! [`TotalsSettings`]. A new day drops the oldest. Where a count would leave its element, or no
-//! page can be opened, it is not made, and from then on the answer is that no balancing was done
-//! (DE 66 is 9). Of the transactions kept in mind the oldest is forgotten: should a repeat of that
-//! still come, it counts again, and a reversal is taken at its word.
+//! [`TotalsSettings`]. The dates that are kept are those that were counted on, whatever lies
+//! between; a new one drops the oldest that are too many. Dates that are ahead of the new one by
+//! more than so many days are of a clock that was wrong: they wait for their time beside the
+//! others, as many again. So a clock that jumps and is put right costs nothing, unless it is wrong
+//! for more dates than are kept. A date that was dropped is not opened again.
+//!
+//! Where a count would leave its element, no page can be opened, or the date is not kept, it is not
+//! made, and from then on the answer is that no balancing was done (DE 66 is 9). Of the
+//! transactions kept in mind the oldest is forgotten: should a repeat of that still come, it counts
+//! again, and a reversal is taken at its word.
 
 mod book;
 mod day;

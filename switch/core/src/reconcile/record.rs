@@ -5,6 +5,8 @@
 //! page        11 | acquirer [11] | date | currency [3] | 13 u64: DE 74 and 86, 75 and 87, 76 and
 //!                  88, 77 and 89, 78 to 81, and how many were missed
 //! remembered  12 | key | told
+//! date        13 | 1 something of it had no page, 2 dropped and all before it, 3 dropped as one
+//!                  too far ahead | date
 //! key         acquirer [11] | digest [16] of the duplicate key
 //! told        date | currency [3] | counter u8 | minor units u64
 //! date        year i16 | month u8 | day u8
@@ -12,17 +14,22 @@
 
 use jiff::civil::Date;
 
-use super::book::{Book, Key, Step, Told};
+use super::book::{Book, Key, Step, Told, Whole};
 use super::page::{Acquirer, PageId};
 use super::totals::{Counter, Sum, Totals};
 
 pub(crate) const STEP: u8 = 10;
 pub(crate) const PAGE: u8 = 11;
 pub(crate) const REMEMBERED: u8 = 12;
+pub(crate) const DATE: u8 = 13;
 
 const COUNTED: u8 = 1;
 const REVERSED: u8 = 2;
 const TAKEN_OUT: u8 = 3;
+
+const NOT_WHOLE: u8 = 1;
+const DROPPED: u8 = 2;
+const DROPPED_AHEAD: u8 = 3;
 
 impl Step {
     /// Adds its record.
@@ -72,6 +79,7 @@ impl Step {
 impl Book {
     /// Adds records of all of it.
     pub(crate) fn write(&self, to: &mut Vec<u8>) {
+        self.write_dates(to);
         for (page, totals) in self.pages() {
             to.push(PAGE);
             to.extend_from_slice(&page.acquirer.0);
@@ -88,6 +96,35 @@ impl Book {
                 told.write(to);
             }
         }
+    }
+
+    /// Those that are whole are known by their pages.
+    fn write_dates(&self, to: &mut Vec<u8>) {
+        let not_whole = self.dates.iter().filter(|(_, whole)| **whole == Whole::No);
+        let dates = not_whole
+            .map(|(date, _)| (NOT_WHOLE, *date))
+            .chain(self.dropped.map(|date| (DROPPED, date)))
+            .chain(self.dropped_ahead.iter().map(|date| (DROPPED_AHEAD, *date)));
+        for (what, date) in dates {
+            to.extend_from_slice(&[DATE, what]);
+            write_date(date, to);
+        }
+    }
+
+    fn read_of_date(&mut self, from: &mut &[u8]) -> Option<()> {
+        let what = take::<1>(from)?;
+        let date = read_date(from)?;
+        match what {
+            [NOT_WHOLE] => {
+                self.dates.insert(date, Whole::No);
+            }
+            [DROPPED] => self.dropped = self.dropped.max(Some(date)),
+            [DROPPED_AHEAD] => {
+                self.dropped_ahead.insert(date);
+            }
+            _ => return None,
+        }
+        Some(())
     }
 
     /// Takes what a record of this kind says; what stands behind it. None where it is no record.
@@ -111,6 +148,7 @@ impl Book {
                 let (key, told) = (Key::read(rest)?, Told::read(rest)?);
                 self.remember(key, told);
             }
+            DATE => self.read_of_date(rest)?,
             _ => return None,
         }
         Some(from)

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use iso8583::session::Now;
 use iso8583::{Dialect, FieldKey, Message, Mti};
-use jiff::civil::date;
+use jiff::civil::{Date, date};
 use jiff::tz::Offset;
 
 use super::book::{Key, Told};
@@ -384,4 +384,119 @@ fn err_a_record_of_totals_that_is_cut_off_or_says_what_there_is_not() {
         assert_eq!(book.read(wrong[0], &wrong[1..]), None, "byte {place}");
     }
     assert!(book.read(bytes[0], &bytes[1..]).is_some());
+}
+
+fn told_on(date: Date) -> Told {
+    Told { date, ..told(5) }
+}
+
+fn on(date: Date) -> PageId {
+    PageId::for_test("45000100001", date, "410")
+}
+
+#[test]
+fn a_clock_that_jumps_and_is_put_right_costs_no_totals() {
+    let mut book = Book::new(TotalsSettings::default());
+    let day = |day| date(2026, 3, 1) + jiff::Span::new().days(day);
+    // A week, a month ahead, back again, and a week more; each time after a restart.
+    let days = (0..7).chain([37, 6]).chain(7..14);
+    for (number, counted) in (0_u8..).zip(days) {
+        book.take(&Step::Counted(key(number), told_on(day(counted))));
+        let mut bytes = Vec::new();
+        book.write(&mut bytes);
+        let again = read(&bytes);
+        assert!(again.is_like(&book));
+        book = again;
+    }
+    for kept in (7..14).chain([37]) {
+        let position = book.position(&on(day(kept)));
+        let expected = (1, false);
+        assert_eq!(
+            (position.totals.debits.number, position.incomplete),
+            expected,
+            "{kept}"
+        );
+    }
+    assert_eq!(book.uncounted(), 0);
+    // When its time comes it counts on.
+    book.take(&Step::Counted(key(30), told_on(day(37))));
+    assert_eq!(book.position(&on(day(37))).totals.debits.number, 2);
+}
+
+#[test]
+fn days_without_a_transaction_drop_no_more_than_those_that_follow_need() {
+    let mut book = Book::new(TotalsSettings::default());
+    let day = |day| date(2026, 3, 1) + jiff::Span::new().days(day);
+    for (number, counted) in (0_u8..).zip((0..7).chain(100..103)) {
+        book.take(&Step::Counted(key(number), told_on(day(counted))));
+    }
+    for kept in (3..7).chain(100..103) {
+        assert_eq!(
+            book.position(&on(day(kept))).totals.debits.number,
+            1,
+            "{kept}"
+        );
+    }
+    assert_eq!((book.pages().count(), book.uncounted()), (7, 0));
+}
+
+#[test]
+fn a_date_that_is_not_kept_is_incomplete_and_not_opened_again() {
+    let day = |day| date(2026, 3, 1) + jiff::Span::new().days(day);
+    let mut book = Book::new(TotalsSettings::default());
+    for number in 1..9 {
+        book.take(&Step::Counted(key(number), told_on(day(number.into()))));
+    }
+    for dropped in [0, 1] {
+        assert!(book.position(&on(day(dropped))).incomplete);
+    }
+    // A day to come has nothing on it.
+    assert_eq!(book.position(&on(day(9))), Position::default());
+    book.take(&Step::Counted(key(9), told_on(day(1))));
+    assert_eq!((book.pages().count(), book.uncounted()), (7, 1));
+    assert!(book.position(&on(day(1))).incomplete);
+    assert!(!book.position(&on(day(2))).incomplete);
+}
+
+#[test]
+fn a_clock_that_jumps_about_keeps_no_more_dates_than_its_bound() {
+    let day = |day| date(2026, 3, 1) + jiff::Span::new().days(day);
+    let mut book = Book::new(TotalsSettings::default());
+    for number in (1..60).rev() {
+        let counted = day(i64::from(number) * 10);
+        book.take(&Step::Counted(key(number), told_on(counted)));
+        assert!(book.pages().count() <= 14);
+    }
+    // It went back and back: the nearest wait, and those that were given up are known for it.
+    assert_eq!(book.position(&on(day(10))).totals.debits.number, 1);
+    assert!(!book.position(&on(day(10))).incomplete);
+    assert!(book.position(&on(day(100))).incomplete);
+    let mut bytes = Vec::new();
+    book.write(&mut bytes);
+    assert!(read(&bytes).is_like(&book));
+}
+
+#[test]
+fn what_had_no_page_is_missing_though_there_is_room_later() {
+    let settings = TotalsSettings {
+        pages_max: 2,
+        days: 2,
+        ..TotalsSettings::default()
+    };
+    let mut book = Book::new(settings);
+    let other = Told {
+        currency: *b"840",
+        ..told_on(date(2026, 3, 2))
+    };
+    book.take(&Step::Counted(key(1), told_on(date(2026, 3, 1))));
+    book.take(&Step::Counted(key(2), told_on(date(2026, 3, 2))));
+    book.take(&Step::Counted(key(3), other));
+    book.take(&Step::Counted(key(4), told_on(date(2026, 3, 3))));
+    let mut bytes = Vec::new();
+    book.write(&mut bytes);
+    let mut book = read(&bytes);
+    book.take(&Step::Counted(key(5), other));
+    let page = PageId::for_test("45000100001", date(2026, 3, 2), "840");
+    assert!(book.position(&page).incomplete);
+    assert!(!book.position(&on(date(2026, 3, 2))).incomplete);
 }

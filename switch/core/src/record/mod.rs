@@ -16,7 +16,7 @@
 //! letter     7 | id u64 | time | origin u8 | dead u8 | group u16 | message
 //! elsewhere  8 | time | group u16 | key
 //! came back  9 | key
-//! totals     10 to 12, of `reconcile/record.rs`
+//! totals     10 to 13, of `reconcile/record.rs`
 //! numbered   20 | time | group u16 | DE 11 u32 | key
 //! message    MTI [4] | elements u8, each: number u8, length u16, value
 //! time       unix time i64, seconds
@@ -205,7 +205,7 @@ const UNKNOWN: u8 = 6;
 const LETTER: u8 = 7;
 const ELSEWHERE: u8 = 8;
 const CAME_BACK: u8 = 9;
-const OF_TOTALS: core::ops::RangeInclusive<u8> = 10..=12;
+const OF_TOTALS: core::ops::RangeInclusive<u8> = 10..=13;
 const NUMBERED: u8 = 20;
 /// Longest name of a group in a record, in bytes.
 pub(crate) const NAME_MAX: usize = 255;
