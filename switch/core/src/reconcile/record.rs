@@ -17,6 +17,7 @@ use jiff::civil::Date;
 use super::book::{Book, Key, Step, Told, Whole};
 use super::page::{Acquirer, PageId};
 use super::totals::{Counter, Sum, Totals};
+use crate::record::Bytes;
 
 pub(crate) const STEP: u8 = 10;
 pub(crate) const PAGE: u8 = 11;
@@ -33,7 +34,7 @@ const DROPPED_AHEAD: u8 = 3;
 
 impl Step {
     /// Adds its record.
-    pub(crate) fn write(&self, to: &mut Vec<u8>) {
+    pub(crate) fn write(&self, to: &mut Bytes) {
         to.push(STEP);
         match self {
             Self::Counted(key, told) => {
@@ -78,7 +79,7 @@ impl Step {
 
 impl Book {
     /// Adds records of all of it.
-    pub(crate) fn write(&self, to: &mut Vec<u8>) {
+    pub(crate) fn write(&self, to: &mut Bytes) {
         self.write_dates(to);
         for (page, totals) in self.pages() {
             to.push(PAGE);
@@ -99,7 +100,7 @@ impl Book {
     }
 
     /// Those that are whole are known by their pages.
-    fn write_dates(&self, to: &mut Vec<u8>) {
+    fn write_dates(&self, to: &mut Bytes) {
         let not_whole = self.dates.iter().filter(|(_, whole)| **whole == Whole::No);
         let dates = not_whole
             .map(|(date, _)| (NOT_WHOLE, *date))
@@ -156,7 +157,7 @@ impl Book {
 }
 
 impl Key {
-    fn write(&self, to: &mut Vec<u8>) {
+    fn write(&self, to: &mut Bytes) {
         to.extend_from_slice(&self.acquirer.0);
         to.extend_from_slice(&self.digest);
     }
@@ -170,7 +171,7 @@ impl Key {
 }
 
 impl Told {
-    fn write(&self, to: &mut Vec<u8>) {
+    fn write(&self, to: &mut Bytes) {
         write_date(self.date, to);
         to.extend_from_slice(&self.currency);
         to.push(match self.counter {
@@ -241,7 +242,7 @@ fn read_sum(from: &mut &[u8]) -> Option<Sum> {
     })
 }
 
-fn write_date(date: Date, to: &mut Vec<u8>) {
+fn write_date(date: Date, to: &mut Bytes) {
     to.extend_from_slice(&date.year().to_le_bytes());
     to.push(date.month().unsigned_abs());
     to.push(date.day().unsigned_abs());

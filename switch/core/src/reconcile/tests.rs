@@ -18,6 +18,7 @@ use super::page::Acquirer;
 use super::totals::Counter;
 use super::*;
 use crate::inbound::{Admission, Inbound};
+use crate::record::Bytes;
 use crate::refusal::Refusal;
 use crate::request::ConnectionId;
 
@@ -326,7 +327,7 @@ fn a_count_that_leaves_its_element_is_not_made_and_the_page_says_so() {
     );
     assert_eq!((position.incomplete, book.uncounted()), (true, 1));
     // And still after a restart.
-    let mut bytes = Vec::new();
+    let mut bytes = Bytes::default();
     book.write(&mut bytes);
     assert!(read(&bytes).position(&page).incomplete);
 }
@@ -343,7 +344,7 @@ fn read(mut bytes: &[u8]) -> Book {
 #[test]
 fn a_book_is_read_as_it_was_written_and_no_larger_than_it_is_reckoned() {
     let mut book = Book::new(TotalsSettings::default());
-    let mut steps = Vec::new();
+    let mut steps = Bytes::default();
     for number in 0..9 {
         let step = Step::Counted(key(number), told(u64::MAX >> 20));
         step.write(&mut steps);
@@ -359,7 +360,7 @@ fn a_book_is_read_as_it_was_written_and_no_larger_than_it_is_reckoned() {
         book.take(&step);
     }
     assert!(read(&steps).is_like(&book));
-    let mut bytes = Vec::new();
+    let mut bytes = Bytes::default();
     book.write(&mut bytes);
     assert!(read(&bytes).is_like(&book));
     let bound = TotalsSettings::PAGE_BYTES + 9 * TotalsSettings::REMEMBERED_BYTES;
@@ -369,7 +370,7 @@ fn a_book_is_read_as_it_was_written_and_no_larger_than_it_is_reckoned() {
 #[test]
 fn err_a_record_of_totals_that_is_cut_off_or_says_what_there_is_not() {
     let mut book = Book::new(TotalsSettings::default());
-    let mut bytes = Vec::new();
+    let mut bytes = Bytes::default();
     let step = Step::Counted(key(1), told(5));
     step.write(&mut bytes);
     for end in 1..bytes.len() {
@@ -379,7 +380,7 @@ fn err_a_record_of_totals_that_is_cut_off_or_says_what_there_is_not() {
     let month = 2 + Acquirer::LEN + 16 + 2;
     let counter = month + 5;
     for (place, value) in [(step_kind, 4), (month, 13), (counter, 6)] {
-        let mut wrong = bytes.clone();
+        let mut wrong = bytes.to_vec();
         wrong[place] = value;
         assert_eq!(book.read(wrong[0], &wrong[1..]), None, "byte {place}");
     }
@@ -402,7 +403,7 @@ fn a_clock_that_jumps_and_is_put_right_costs_no_totals() {
     let days = (0..7).chain([37, 6]).chain(7..14);
     for (number, counted) in (0_u8..).zip(days) {
         book.take(&Step::Counted(key(number), told_on(day(counted))));
-        let mut bytes = Vec::new();
+        let mut bytes = Bytes::default();
         book.write(&mut bytes);
         let again = read(&bytes);
         assert!(again.is_like(&book));
@@ -471,7 +472,7 @@ fn a_clock_that_jumps_about_keeps_no_more_dates_than_its_bound() {
     assert_eq!(book.position(&on(day(10))).totals.debits.number, 1);
     assert!(!book.position(&on(day(10))).incomplete);
     assert!(book.position(&on(day(100))).incomplete);
-    let mut bytes = Vec::new();
+    let mut bytes = Bytes::default();
     book.write(&mut bytes);
     assert!(read(&bytes).is_like(&book));
 }
@@ -492,7 +493,7 @@ fn what_had_no_page_is_missing_though_there_is_room_later() {
     book.take(&Step::Counted(key(2), told_on(date(2026, 3, 2))));
     book.take(&Step::Counted(key(3), other));
     book.take(&Step::Counted(key(4), told_on(date(2026, 3, 3))));
-    let mut bytes = Vec::new();
+    let mut bytes = Bytes::default();
     book.write(&mut bytes);
     let mut book = read(&bytes);
     book.take(&Step::Counted(key(5), other));

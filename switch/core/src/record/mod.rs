@@ -29,10 +29,15 @@
 //! stores a batch encrypts it. Of one to a group with trace numbers of the switch's own, element
 //! 192 is what it was sent under.
 
+mod bytes;
+
+use core::fmt;
 use std::collections::{BTreeMap, HashMap};
 
 use iso8583::{Bitmap, FieldKey, Message, Mti};
 use thiserror::Error;
+
+pub(crate) use self::bytes::Bytes;
 
 use crate::outbound::{Letter, OF_THE_ORIGINAL, Origin};
 use crate::reconcile::{Book, TotalsSettings};
@@ -46,9 +51,15 @@ pub type BootId = [u8; 16];
 const UNKNOWN_SECONDS: i64 = 48 * 60 * 60;
 
 /// Records of one batch, in the order they happened.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Records {
-    bytes: Vec<u8>,
+    bytes: Bytes,
+}
+
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Records({:?})", self.bytes)
+    }
 }
 
 impl Records {
@@ -58,7 +69,6 @@ impl Records {
 
     /// They hold card numbers: nothing of them stays behind.
     pub(crate) fn clear(&mut self) {
-        zeroize::Zeroize::zeroize(self.bytes.as_mut_slice());
         self.bytes.clear();
     }
 
@@ -133,7 +143,7 @@ impl Records {
     }
 
     /// Where totals are recorded, in a form of their own.
-    pub(crate) const fn of_totals(&mut self) -> &mut Vec<u8> {
+    pub(crate) const fn of_totals(&mut self) -> &mut Bytes {
         &mut self.bytes
     }
 
@@ -176,9 +186,7 @@ impl Records {
             self.bytes.extend_from_slice(&[de, low, high]);
             self.bytes.extend_from_slice(value);
         }
-        if let Some(place) = self.bytes.get_mut(at) {
-            *place = count;
-        }
+        self.bytes.set(at, count);
     }
 }
 

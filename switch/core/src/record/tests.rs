@@ -220,3 +220,19 @@ fn err_bytes_that_are_no_records() {
     let error = replay.apply(nameless.bytes());
     assert_eq!(error, Err(NotRecords::NamelessGroup(9)));
 }
+
+#[test]
+fn records_show_no_byte_of_a_card_number() {
+    let mut records = begun();
+    records.sent(4, GROUP, &purchase());
+    let pan = purchase().field(2).unwrap().to_vec();
+    assert!(records.bytes().windows(pan.len()).any(|bytes| bytes == pan));
+    let shown = format!("{records:?} {records:#?}");
+    let listed = format!("{pan:?}");
+    let text = String::from_utf8(pan).unwrap();
+    assert!(!shown.contains(listed.trim_matches(['[', ']'])) && !shown.contains(&text));
+    assert!(
+        shown.starts_with(&format!("Records({} bytes)", records.bytes().len())),
+        "{shown}"
+    );
+}

@@ -360,6 +360,46 @@ fn only_the_newest_days_are_kept() {
 }
 
 #[test]
+fn one_approval_under_a_clock_a_month_ahead_ends_no_totals() {
+    let mut kit = kit();
+    kit.told(of("0200", &[(11, "000201")]), &[]);
+    let right = kit.now.utc;
+    kit.now.utc += SECOND * 86_400 * 30;
+    kit.told(of("0200", &[(11, "000202")]), &[]);
+    kit.now.utc = right;
+    kit.told(of("0200", &[(11, "000203")]), &[]);
+    let position = |date| {
+        let page = crate::PageId::for_test("450001", date, "410");
+        kit.outbound.position(&page)
+    };
+    let today = position(DAY);
+    assert_eq!(
+        (today.totals.debits, today.incomplete),
+        (sum(2, 30_000), false)
+    );
+    let ahead = position(date(2026, 4, 15));
+    assert_eq!(
+        (ahead.totals.debits, ahead.incomplete),
+        (sum(1, 15_000), false)
+    );
+    assert_eq!(kit.outbound.uncounted(), 0);
+}
+
+#[test]
+fn a_machine_with_records_shows_no_byte_of_a_card_number() {
+    let mut life = Life::new();
+    life.kit.sent(purchase());
+    let pan = purchase().field(2).unwrap().to_vec();
+    let recorded = life.kit.outbound.records();
+    assert!(recorded.windows(pan.len()).any(|bytes| bytes == pan));
+    let shown = format!("{:?}", life.kit.outbound);
+    let listed = format!("{pan:?}");
+    let text = String::from_utf8(pan).unwrap();
+    assert!(!shown.contains(listed.trim_matches(['[', ']'])), "{shown}");
+    assert!(!shown.contains(&text), "{shown}");
+}
+
+#[test]
 fn where_no_page_can_be_opened_nothing_is_held_against_it() {
     let mut kit = kit_with(TotalsSettings {
         pages_max: 1,
