@@ -83,11 +83,13 @@ pub enum StartError {
     /// The journal is not to be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A journal has something left to do, and nobody does it.
+    /// A journal has something left to do, or what repeats and reversals need, and nobody uses it.
     #[error(
-        "journal {path} has reversals, advices or requests without an outcome left, and no first \
-         issuer of a pool is named {name:?} any more: start once with the issuers and routes of \
-         before"
+        "journal {path} has something left (reversals, advices, requests without an outcome, or \
+         what their repeats need: trace numbers and which issuer was given what), and no first \
+         issuer of a pool is named {name:?} any more: start with the issuers and routes of \
+         before; move the folder away only when nothing in it is to be told and none of its \
+         requests can be repeated or reversed"
     )]
     LeftBehind {
         /// The folder.
@@ -274,7 +276,7 @@ fn machines(checked: &Checked) -> Result<Vec<(Outbound, Option<Keeper>)>, StartE
     Ok(machines)
 }
 
-/// Journals of pools that are no more have nothing left to do.
+/// Journals of pools that are no more have nothing left to do, and nothing that is still needed.
 fn none_left_behind(journal: &CheckedJournal, pools: &HashSet<String>) -> Result<(), StartError> {
     let folders = std::fs::read_dir(&journal.folder).into_iter().flatten();
     for folder in folders.flatten().filter(|folder| folder.path().is_dir()) {
@@ -307,3 +309,6 @@ async fn listen(
     };
     bound.map_err(failed)
 }
+
+#[cfg(test)]
+mod tests;

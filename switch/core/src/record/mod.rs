@@ -276,10 +276,12 @@ pub(crate) struct Elsewhere {
 }
 
 impl Recovered {
-    /// Is there nothing to do?
+    /// Is there nothing to do, and nothing that must be known of what comes again or is reversed
+    /// later?
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.letters.is_empty() && self.unknown.is_empty()
+        let done = self.open.is_empty() && self.letters.is_empty() && self.unknown.is_empty();
+        done && self.elsewhere.is_empty() && self.numbers.is_empty()
     }
 
     /// Requests that were at an issuer when the process died, and will be reversed.
