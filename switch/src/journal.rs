@@ -258,11 +258,8 @@ impl Keeper {
 
     /// Tells the machine what is durable by now.
     pub(crate) fn report(&mut self, now: Now, outbound: &mut Outbound) {
-        if let Some(failure) = self.syncer.failed().filter(|_| !self.failed) {
-            error!(%failure, "the journal cannot be made durable: money requests are refused");
-            outbound.handle_journal_failed(now);
-            self.failed = true;
-        }
+        // Looked at first: once it has failed nothing more is durable.
+        let failure = self.syncer.failed().filter(|_| !self.failed);
         let synced = self.syncer.synced();
         let mut durable = None;
         while let Some((_, mark)) = self
@@ -273,6 +270,11 @@ impl Keeper {
         }
         if let Some(mark) = durable {
             outbound.handle_stored(now, mark);
+        }
+        if let Some(failure) = failure {
+            error!(%failure, "the journal cannot be made durable: money requests are refused");
+            outbound.handle_journal_failed(now);
+            self.failed = true;
         }
     }
 

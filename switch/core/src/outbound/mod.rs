@@ -499,21 +499,18 @@ impl Outbound {
                 closed: false,
             },
         );
-        self.put_out(Token::Request(id), link, message, elsewhere);
+        self.put_out(now, Token::Request(id), link, message, elsewhere);
     }
 
-    fn put_out(&mut self, token: Token, link: LinkId, message: Message, elsewhere: bool) {
-        let send = Output::Send {
+    fn put_out(&mut self, now: Now, token: Token, link: LinkId, message: Message, elsewhere: bool) {
+        if elsewhere {
+            return self.send_elsewhere(now, link, token, message);
+        }
+        self.outputs.push_back(Output::Send {
             link,
             token,
             message,
-        };
-        let now = if elsewhere {
-            self.store.send_elsewhere(send)
-        } else {
-            Some(send)
-        };
-        self.outputs.extend(now);
+        });
     }
 
     /// A request is in flight on a link. Did it go to another group than its first choice?
@@ -588,7 +585,7 @@ impl Outbound {
                 let elsewhere = self.enter(now, &in_flight.request, link, id);
                 self.by_key.insert(&in_flight.request.key, id);
                 self.in_flight.insert(id, in_flight);
-                self.put_out(Token::Request(id), link, message, elsewhere);
+                self.put_out(now, Token::Request(id), link, message, elsewhere);
             }
             Err(refusal) => {
                 if choices.first() != Some(left.group) {

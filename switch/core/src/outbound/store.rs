@@ -11,8 +11,8 @@ use iso8583::session::Now;
 use iso8583::{FieldKey, Message};
 
 use super::forward::{Letter, Origin};
-use super::group::Group;
-use super::{ForwardEvent, Outbound, Output, reversal};
+use super::group::{Group, LinkId};
+use super::{ForwardEvent, Outbound, Output, Token, reversal};
 use crate::reconcile::Step;
 use crate::record::{BootId, Numbered, Records, Recovered, Unknown};
 use crate::refusal::Refusal;
@@ -118,23 +118,18 @@ impl Store {
         self.run.is_some() && !self.failed
     }
 
+    /// Once the records have failed nothing waits: it would for ever.
     fn wait(&mut self, what: Kept, then: Vec<Output>) {
+        if self.failed {
+            return;
+        }
         self.mark += 1;
         let mark = self.mark;
         self.waiting.push_back(Waiting { mark, what, then });
     }
 
-    /// A request goes to another group than its first choice: it leaves once that cannot be
-    /// forgotten any more, at once where nothing outlives the process.
-    pub(super) fn send_elsewhere(&mut self, send: Output) -> Option<Output> {
-        if self.run.is_none() {
-            return Some(send);
-        }
-        self.wait(Kept::Elsewhere, vec![send]);
-        None
-    }
-
-    /// One more answer waits until a letter is durable; false where none waits for it.
+    /// One more answer waits until a letter is durable; false where none waits for it, as once the
+    /// records have failed.
     pub(super) fn also(&mut self, id: u64, then: Output) -> bool {
         let mut waiting = self.waiting.iter_mut();
         let waiting = waiting.find(|waiting| waiting.what == Kept::Letter(id));
@@ -225,6 +220,31 @@ impl Outbound {
         self.store.mark
     }
 
+    /// A request goes to another group than its first choice: it leaves once that cannot be
+    /// forgotten any more, at once where nothing outlives the process, and never where the records
+    /// have failed.
+    pub(super) fn send_elsewhere(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        token: Token,
+        message: Message,
+    ) {
+        if !self.store.is_whole() {
+            return self.handle_unsent(now, token, message, Refusal::JournalFailed);
+        }
+        let send = Output::Send {
+            link,
+            token,
+            message,
+        };
+        if self.store.run.is_some() {
+            self.store.wait(Kept::Elsewhere, vec![send]);
+        } else {
+            self.outputs.push_back(send);
+        }
+    }
+
     /// All that was recorded up to this mark is durable.
     pub fn handle_stored(&mut self, now: Now, mark: u64) {
         let mut then = Vec::new();
@@ -243,17 +263,16 @@ impl Outbound {
     }
 
     /// Records cannot be written or made durable: money requests are refused (96) from now on, so
-    /// are those that were not sent yet, and who waits for something else to be durable is not
-    /// answered.
+    /// are those that were not sent yet, and who waits for something else to be durable is never
+    /// answered: it keeps its place among what its connection has in flight, which bounds them.
+    /// Letters that were not durable wait for the next start.
     pub fn handle_journal_failed(&mut self, now: Now) {
         self.store.failed = true;
         let waiting = core::mem::take(&mut self.store.waiting);
-        let (unsent, waiting): (VecDeque<_>, _) = waiting
+        let unsent = waiting
             .into_iter()
-            .partition(|waiting| waiting.what == Kept::Elsewhere);
-        self.store.waiting = waiting;
-        let unsent = unsent.into_iter().flat_map(|waiting| waiting.then);
-        for output in unsent {
+            .filter(|waiting| waiting.what == Kept::Elsewhere);
+        for output in unsent.flat_map(|waiting| waiting.then) {
             if let Output::Send { token, message, .. } = output {
                 self.handle_unsent(now, token, message, Refusal::JournalFailed);
             }
@@ -264,6 +283,13 @@ impl Outbound {
     /// is in flight still has room, and so have reversals and advices.
     pub const fn handle_disk(&mut self, nearly_full: bool) {
         self.store.nearly_full = nearly_full;
+    }
+
+    /// How much waits for the records to be durable.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        let each = self.store.waiting.iter();
+        each.map(|waiting| waiting.then.len().max(1)).sum()
     }
 
     /// Requests of which nobody knows whether their issuer got them.

@@ -328,4 +328,12 @@ fn what_was_to_fail_over_hears_96_where_that_cannot_be_kept() {
     kit.outbound.handle_journal_failed(kit.now);
     assert_eq!(code(&kit.answers()[0]), "96");
     assert_eq!(kit.outbound.in_flight(GroupId(1)), 0);
+    // Nor does it wait for ever where it comes later.
+    let mut advice = purchase();
+    advice.set_mti(Mti::FINANCIAL_ADVICE);
+    advice.set(11, b"000124");
+    let refused: Vec<Message> = kit.ask(advice).into_iter().filter_map(answer).collect();
+    assert_eq!(code(&refused[0]), "96");
+    assert_eq!(kit.outbound.in_flight(GroupId(1)), 0);
+    assert_eq!(kit.outbound.waiting(), 0);
 }
