@@ -259,7 +259,35 @@ impl Outbound {
             then.extend(waiting.then);
         }
         self.send_letters(now.instant);
-        self.outputs.extend(then);
+        for output in then {
+            self.release(now, output);
+        }
+    }
+
+    /// What asks something and waited too long for the disk is not sent any more.
+    fn release(&mut self, now: Now, output: Output) {
+        match output {
+            Output::Send { token, message, .. } if self.is_too_old(now, token) => {
+                self.handle_unsent(now, token, message, Refusal::QueuedTooLong);
+            }
+            output @ (Output::Send { .. }
+            | Output::Answer(_)
+            | Output::Refused(_)
+            | Output::FailedOver(_)
+            | Output::LinkHealth { .. }
+            | Output::Forward { .. }) => self.outputs.push_back(output),
+        }
+    }
+
+    fn is_too_old(&self, now: Now, token: Token) -> bool {
+        let Token::Request(id) = token else {
+            return false;
+        };
+        self.in_flight.get(&id).is_some_and(|in_flight| {
+            let request = &in_flight.request;
+            let waited = now.instant.saturating_duration_since(request.admitted);
+            waited > self.queue_age_max && request.is_asked()
+        })
     }
 
     /// Records cannot be written or made durable: money requests are refused (96) from now on, so

@@ -337,3 +337,37 @@ fn what_was_to_fail_over_hears_96_where_that_cannot_be_kept() {
     assert_eq!(kit.outbound.in_flight(GroupId(1)), 0);
     assert_eq!(kit.outbound.waiting(), 0);
 }
+
+#[test]
+fn what_waited_too_long_to_fail_over_is_refused_unsent_and_an_advice_is_sent() {
+    let groups = [GroupSettings::default(), GroupSettings::default()];
+    let mut kit = Kit::of(OutboundSettings::default(), &groups);
+    let names = vec![
+        (FIRST, "prepaid".to_owned()),
+        (GroupId(1), "backup".to_owned()),
+    ];
+    kit.outbound
+        .begin(kit.now, BOOT, names, Recovered::default());
+    kit.outbound.handle_link(kit.now, FIRST_LINK, false);
+    assert!(kit.ask(purchase()).is_empty());
+    let mut advice = purchase();
+    advice.set_mti(Mti::FINANCIAL_ADVICE);
+    advice.set(11, b"000124");
+    assert!(kit.ask(advice).is_empty());
+    let mark = kit.outbound.records_written();
+    let age_max = OutboundSettings::default().queue_age_max;
+    kit.now.instant += age_max + Duration::from_millis(1);
+    kit.outbound.handle_stored(kit.now, mark);
+    let outputs = kit.outputs();
+    let [
+        Output::Refused(Refusal::QueuedTooLong),
+        Output::Answer(refused),
+        Output::Send { message, .. },
+    ] = &outputs[..]
+    else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!(code(&refused.message), "91");
+    assert_eq!(message.mti(), Mti::FINANCIAL_ADVICE);
+    assert_eq!(kit.outbound.in_flight(GroupId(1)), 1);
+}
