@@ -354,13 +354,14 @@ impl Pool {
                 None => true,
             };
             while let Some(output) = self.outbound.poll_output() {
-                match output {
-                    output if !kept => self.withhold(now, output),
+                let counted = matches!(&output, Output::Answer(answer) if answer.is_counted());
+                if !kept {
+                    self.withhold(now, output);
+                } else if lost && counted {
                     // What it counts as may have been in records that were not written.
-                    Output::Answer(answer) if lost && answer.is_counted() => {
-                        self.metrics.withheld.increment(1);
-                    }
-                    output => self.handle_output(now, output),
+                    self.metrics.withheld.increment(1);
+                } else {
+                    self.handle_output(now, output);
                 }
             }
             for (token, message, refusal) in self.unsent.drain(..) {
