@@ -16,7 +16,8 @@ pub struct RepeatsConfig {
     /// through another switch, of which this one does not hear.
     #[serde(with = "humantime_serde")]
     pub time: Duration,
-    /// Bytes that each pool of issuers may keep, about 1300 an answer; then the oldest is forgotten.
+    /// Bytes that each pool of issuers may keep, about 1300 an answer; then the oldest is
+    /// forgotten.
     pub bytes_max: usize,
 }
 

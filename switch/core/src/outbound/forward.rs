@@ -1,8 +1,8 @@
 //! Store and forward: what an issuer group must be told until it acknowledges.
 //!
 //! Reversals of our own, and those advices and reversals of acquirers that could not be given to
-//! the issuer when they came. Those of one card and acquirer are told in their order, the next when the one
-//! before is settled; those of different cards beside each other, up to a window.
+//! the issuer when they came. Those of one card and acquirer are told in their order, the next when
+//! the one before is settled; others beside each other, up to a window.
 //!
 //! ```text
 //! Storing ──durable──▶ Waiting ──first of its card──▶ Due ──sent──▶ Under way ──accepted──▶ gone
