@@ -25,7 +25,7 @@ impl Default for RepeatsConfig {
     fn default() -> Self {
         Self {
             time: Duration::from_mins(1),
-            bytes_max: 32 << 20,
+            bytes_max: 4 << 20,
         }
     }
 }
