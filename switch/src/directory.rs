@@ -200,29 +200,14 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
-    use iso8583::{Message, Mti};
     use switch_core::Admission;
 
     use super::*;
+    use crate::testing::purchase;
 
     fn requests(count: usize) -> Vec<Box<Request>> {
         let sandbox = crate::Config::default().check().unwrap();
-        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
-        for (de, value) in [
-            (2, "9999990100000005"),
-            (3, "000000"),
-            (4, "000000015000"),
-            (7, "0315023015"),
-            (11, "000123"),
-            (12, "113015"),
-            (13, "0315"),
-            (37, "607411000123"),
-            (41, "TERM0001"),
-            (42, "MERCHANT0000001"),
-            (49, "410"),
-        ] {
-            message.set(de, value.as_bytes());
-        }
+        let message = purchase();
         let now = iso8583_link::now();
         let inbound = &sandbox.listeners[0].inbound;
         let admit = |_| match inbound.admit(now, ConnectionId(1), message.clone()) {

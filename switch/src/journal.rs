@@ -432,37 +432,21 @@ fn tell(pool: &str, recovered: &Recovered, batches: u64) {
 mod tests {
     use std::time::Duration;
 
+    use iso8583::Mti;
     use iso8583::element::ResponseCode;
-    use iso8583::{Message, Mti};
     use journal::testing::{Crash, SimDisk};
     use switch_core::{
         Admission, ConnectionId, GroupSettings, LinkId, OutboundSettings, Output, Refusal,
     };
 
     use super::*;
+    use crate::testing::{journal as settings, purchase};
 
     const GROUP: GroupId = GroupId(0);
     const LINK: LinkId = LinkId {
         group: GROUP,
         place: 0,
     };
-
-    fn settings(folder: &Path) -> CheckedJournal {
-        let key_file = folder.join("switch.key");
-        if !key_file.exists() {
-            keyfile::generate(&key_file).unwrap();
-        }
-        CheckedJournal {
-            folder: folder.join("journal"),
-            key_file,
-            sync_always: false,
-            sync_every: Duration::from_millis(5),
-            block_bytes_max: 1 << 20,
-            segment_bytes: (1 << 20) + 4096,
-            checkpoint_bytes: 100_000,
-            low_water_bytes: 0,
-        }
-    }
 
     fn open(folder: &Path) -> (Keeper, Outbound) {
         let settings = settings(folder);
@@ -482,23 +466,8 @@ mod tests {
     fn send(keeper: &mut Keeper, outbound: &mut Outbound, number: u32) -> Vec<Output> {
         let sandbox = crate::Config::default().check().unwrap();
         let inbound = &sandbox.listeners[0].inbound;
-        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
-        let stan = format!("{number:06}");
-        for (de, value) in [
-            (2, "9999990100000005"),
-            (3, "000000"),
-            (4, "000000015000"),
-            (7, "0315023015"),
-            (11, &stan),
-            (12, "113015"),
-            (13, "0315"),
-            (37, "607411000123"),
-            (41, "TERM0001"),
-            (42, "MERCHANT0000001"),
-            (49, "410"),
-        ] {
-            message.set(de, value.as_bytes());
-        }
+        let mut message = purchase();
+        message.set(11, format!("{number:06}").as_bytes());
         let now = iso8583_link::now();
         let Admission::Admitted(mut request) = inbound.admit(now, ConnectionId(1), message) else {
             panic!("it is not admitted");

@@ -311,4 +311,6 @@ async fn listen(
 }
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

@@ -1,29 +1,12 @@
 //! What a start finds of the runs before it.
 
-use std::path::Path;
-
 use iso8583::element::ResponseCode;
-use iso8583::{Message, Mti};
 use switch_core::{Admission, ConnectionId, GroupSettings, LinkId, NumberSettings, Output};
 
 use super::*;
+use crate::testing::{journal, purchase};
 
 const GROUP: GroupId = GroupId(0);
-
-fn journal(folder: &Path) -> CheckedJournal {
-    let key_file = folder.join("switch.key");
-    keyfile::generate(&key_file).unwrap();
-    CheckedJournal {
-        folder: folder.join("journal"),
-        key_file,
-        sync_always: false,
-        sync_every: Duration::from_millis(5),
-        block_bytes_max: 1 << 20,
-        segment_bytes: (1 << 20) + 4096,
-        checkpoint_bytes: 100_000,
-        low_water_bytes: 0,
-    }
-}
 
 /// A purchase of pool `prepaid`, approved.
 fn approve_one(journal: &CheckedJournal, numbers: Option<NumberSettings>) {
@@ -40,24 +23,8 @@ fn approve_one(journal: &CheckedJournal, numbers: Option<NumberSettings>) {
         place: 0,
     };
     outbound.handle_link(now, link, true);
-    let mut purchase = Message::new(Mti::FINANCIAL_REQUEST);
-    for (de, value) in [
-        (2, "9999990100000005"),
-        (3, "000000"),
-        (4, "000000015000"),
-        (7, "0315023015"),
-        (11, "000123"),
-        (12, "113015"),
-        (13, "0315"),
-        (37, "607411000123"),
-        (41, "TERM0001"),
-        (42, "MERCHANT0000001"),
-        (49, "410"),
-    ] {
-        purchase.set(de, value.as_bytes());
-    }
     let inbound = &sandbox.listeners[0].inbound;
-    let Admission::Admitted(mut request) = inbound.admit(now, ConnectionId(1), purchase) else {
+    let Admission::Admitted(mut request) = inbound.admit(now, ConnectionId(1), purchase()) else {
         panic!("it is not admitted");
     };
     sandbox.routes.route(&mut request).unwrap();

@@ -87,12 +87,12 @@ impl Outbound {
 
     /// Is a message of this key kept? Then it is answered as the first was, and once that was.
     pub(super) fn handle_kept(&mut self, request: &Request) -> bool {
-        let Some((id, message, durable)) = self.forward.kept(&request.key) else {
-            return false;
-        };
         if request.is_asked() {
             return false;
         }
+        let Some((id, message, durable)) = self.forward.kept(&request.key) else {
+            return false;
+        };
         if !request.same_content(message) {
             self.refuse(request, Refusal::Duplicate);
             return true;
